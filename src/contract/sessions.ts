@@ -1,0 +1,122 @@
+import type { SessionEventName, SessionListener } from './events.ts'
+import type { Exchange, FetchRequest } from './exchange.ts'
+import type { AnyData, Session } from './session.ts'
+import type { Store } from './store.ts'
+
+/** How a request ended, as far as the commit depends on it. */
+export interface ResponseFacts {
+  /** The response's status code. */
+  readonly status?: number
+  /** What the handler threw. A thrown error with a `status` or `statusCode` below 500 counts as that status. */
+  readonly error?: unknown
+}
+
+/** What a commit did. */
+export type Outcome =
+  /** Nothing was to do. */
+  | 'nothing'
+  /** The idle deadline was extended. */
+  | 'touched'
+  /** A first record was written. */
+  | 'created'
+  /** The record was replaced. */
+  | 'saved'
+  /** The session lives under a new token. */
+  | 'moved'
+  /** The session was ended. */
+  | 'ended'
+  /** Another request had ended or moved the session; the changes were dropped. */
+  | 'gone'
+
+export interface Committed {
+  readonly outcome: Outcome
+  /** Response headers to add, for a session opened without a response: `new Response(body, { headers })`. */
+  readonly headers: ReadonlyArray<[string, string]>
+  /** The token the client must carry from now on, when it changed. Secret. */
+  readonly token: string | null
+}
+
+/** A stored session as administration sees it. Never contains the token. */
+export interface SessionInfo {
+  readonly id: string
+  readonly userId: string | undefined
+  /** Epoch ms, like all times here. */
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly lastSeenAt: number
+  readonly authenticatedAt: number | undefined
+  readonly device: string | undefined
+  /** A private copy. */
+  readonly data: Record<string, unknown>
+}
+
+export interface ListQuery {
+  /** From the page before. */
+  readonly cursor?: string | null
+  /** Sessions per page, 1 to 1000; default 100. */
+  readonly limit?: number
+}
+
+export interface SessionPage {
+  readonly sessions: SessionInfo[]
+  /** Null after the last page. A page may be short, even empty, before that. */
+  readonly cursor: string | null
+}
+
+export interface SweeperOptions {
+  /** An interval in ms or as text (`'30m'`), or a cron expression (`'0,30 * * * *'`). */
+  readonly every: number | string
+}
+
+/** A running sweeper. */
+export interface Sweeper {
+  /** Stops it; a sweep that is under way ends after its current batch. Idempotent. */
+  stop(): void
+}
+
+/** The session system of one application. */
+export interface Sessions<Data extends object = AnyData, Flash extends object = AnyData> {
+  /** The session of a request: of whatever the adapter was given. Throws `NO_SESSION` if none ran for it. */
+  of(carrier: object): Session<Data, Flash>
+  /** The session of the request that the calling code serves. Throws `NO_SESSION` outside of one. */
+  current(): Session<Data, Flash>
+  /** As `current`, but undefined outside of a request. */
+  tryCurrent(): Session<Data, Flash> | undefined
+  /**
+   * Opens the session of a request. Null, an unknown or a malformed token opens a new one.
+   *
+   * Throws `STORE_FAILED` or `STORE_TIMEOUT` unless `onStoreError` is `'anonymous'`.
+   */
+  open(source: Exchange | FetchRequest | string | null): Promise<Session<Data, Flash>>
+  /** Stores what changed and puts the token on the response. Adapters call it; so does code without an adapter. */
+  commit(session: Session<Data, Flash>, response?: ResponseFacts): Promise<Committed>
+  /** The live session with this public handle, or null. Needs a store that lists. */
+  find(id: string): Promise<SessionInfo | null>
+  /** Live sessions, a page at a time. Needs a store that lists. */
+  list(query?: ListQuery): Promise<SessionPage>
+  /** How many records are live; ids retired in the last minute count too. Needs a store that counts. */
+  count(): Promise<number>
+  /** Ends the session with this public handle; false if there is none. Needs a store that lists. */
+  revoke(id: string): Promise<boolean>
+  /** Removes all expired records and answers how many. Needs a store that sweeps. */
+  sweep(): Promise<number>
+  /** Sweeps again and again until stopped or closed. Safe on several nodes at once. */
+  startSweeper(options: SweeperOptions): Promise<Sweeper>
+  /** Resolves when the store answers; throws `STORE_FAILED` or `STORE_TIMEOUT`. */
+  ready(): Promise<void>
+  /** Subscribes; the answer unsubscribes. */
+  on<Name extends SessionEventName>(event: Name, listener: SessionListener<Name>): () => void
+  /** Stops sweeping, waits for the commits under way and releases what was opened. Idempotent. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+
+  /** The store, every call of it under `storeTimeout`; it knows keys, never tokens. */
+  readonly store: Store
+
+  /** For adapters: makes `of(carrier)` answer this session. */
+  attach(carrier: object, session: Session<Data, Flash>): void
+  /** For adapters: runs `work` so that `current()` answers this session in it and in all that it awaits. */
+  run<Result>(session: Session<Data, Flash>, work: () => Result): Result
+  /** For adapters: as `commit`, but answers without a promise when there is nothing to store. */
+  finish(session: Session<Data, Flash>, response?: ResponseFacts): Committed | Promise<Committed>
+}

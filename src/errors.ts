@@ -1,0 +1,48 @@
+/** What went wrong, as a closed set. `error-catalog.ts` has a title and a fix for each. */
+export type SessionErrorCode =
+  | 'CONFIG_INVALID'
+  | 'ID_INVALID'
+  | 'ID_COLLISION'
+  | 'NO_SESSION'
+  | 'SESSION_GONE'
+  | 'SESSION_CONFLICT'
+  | 'STORE_FAILED'
+  | 'STORE_TIMEOUT'
+  | 'RECORD_TOO_LARGE'
+  | 'COOKIE_TOO_LARGE'
+  | 'VALUE_INVALID'
+  | 'DATA_INVALID'
+  | 'HEADERS_SENT'
+  | 'LIMIT_REACHED'
+  | 'UNSUPPORTED'
+  | 'CLOSED'
+
+/** The status an adapter answers with when the error reaches it; 500 for the rest. */
+const statusOf: Partial<Record<SessionErrorCode, number>> = {
+  SESSION_GONE: 409,
+  SESSION_CONFLICT: 409,
+  STORE_FAILED: 503,
+  STORE_TIMEOUT: 503,
+  LIMIT_REACHED: 429,
+  CLOSED: 503,
+}
+
+/**
+ * The one error class: a fault or a misuse, never a normal outcome.
+ *
+ * The message says what to do and never contains a token, a key, a secret or session data.
+ */
+export class SessionError extends Error {
+  override readonly name = 'SessionError'
+  readonly code: SessionErrorCode
+  /** The HTTP status that fits: 409, 429, 500 or 503. Frameworks that look for it answer with it. */
+  readonly status: number
+  /** Always false: the message is for the operator, not for the client. */
+  readonly expose = false
+
+  constructor(code: SessionErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+    this.status = statusOf[code] ?? 500
+  }
+}
