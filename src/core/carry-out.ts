@@ -1,0 +1,128 @@
+import type { Outcome } from '../contract/sessions.ts'
+import { SessionError } from '../errors.ts'
+import { conflictError, mostAttempts, onConflict } from './conflict.ts'
+import { endSession } from './end.ts'
+import { type Engine, freshEnvelope, ownerOf, pack } from './engine.ts'
+import { deadline } from './expiry.ts'
+import { apply } from './intents.ts'
+import { move } from './move.ts'
+import { placeRecord } from './place.ts'
+import type { Plan } from './plan.ts'
+import { refresh } from './refresh.ts'
+import { Batch, type State } from './state.ts'
+import { idOf } from './token.ts'
+
+/** Performs a plan. What it could not store is due again. */
+export async function carryOut(engine: Engine, state: State, plan: Plan): Promise<Outcome> {
+  if (!plan.end) return carryOutStep(engine, state, plan)
+  // Taken out one by one: an end that failed is due again.
+  for (let place = state.ended[0]; place !== undefined; place = state.ended[0]) {
+    await endSession(engine, place)
+    state.ended.shift()
+  }
+  const outcome = await carryOutStep(engine, state, plan)
+  return outcome === 'nothing' ? 'ended' : outcome
+}
+
+async function carryOutStep(engine: Engine, state: State, { then }: Plan): Promise<Outcome> {
+  if (then === 'nothing') return 'nothing'
+  if (then === 'touch') return touch(engine, state)
+  if (then === 'refuse') return gone(engine, state)
+  const batch = new Batch(state)
+  try {
+    const outcome = await change(engine, state, batch, then)
+    if (outcome === 'gone' && state.login) return await loginAfresh(engine, state, batch)
+    if (outcome === 'gone') return gone(engine, state)
+    batch.stored()
+    return outcome
+  } catch (error) {
+    batch.restore()
+    throw error
+  }
+}
+
+async function change(
+  engine: Engine,
+  state: State,
+  batch: Batch,
+  step: 'create' | 'replace' | 'move',
+): Promise<Outcome> {
+  if (step === 'create') return create(engine, state)
+  const outcome = await (step === 'move' ? move(engine, state, batch) : replace(engine, state, batch))
+  if (outcome !== 'elsewhere') return outcome
+  // An automatic rotation has moved the session, and this request was allowed to follow.
+  if (state.regenerate) return change(engine, state, batch, 'move')
+  return batch.empty ? 'moved' : change(engine, state, batch, 'replace')
+}
+
+/** Stores a session for the first time, under a token of its own: nothing that the client sent becomes one. */
+async function create(engine: Engine, state: State): Promise<Outcome> {
+  const { settings, listeners } = engine
+  if (state.headersSent) {
+    throw new SessionError('HEADERS_SENT', 'a new session needs a cookie, and the response has begun: write to it before')
+  }
+  if (!settings.mayCreate(state.exchange)) {
+    listeners.emit('limit', { at: settings.clock(), limit: 'create' })
+    throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session')
+  }
+  const placed = await placeRecord(engine, await pack(engine, state.envelope, 1), state.token)
+  state.settle(placed, true)
+  listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...ownerOf(state.envelope) })
+  return 'created'
+}
+
+/** Writes the changes over the version they were made on, or makes them again on what came in between. */
+async function replace(engine: Engine, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
+  const { key } = state
+  if (key === null) throw new Error('a session without a record cannot be replaced')
+  return engine.queue.run(key, async (lane) => {
+    if (!(await refresh(engine, state, batch, lane.latest))) return 'gone'
+    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+      const { record } = state
+      // Another key has a queue of its own to wait in.
+      if (state.key !== key || record === null) return 'elsewhere'
+      const packing = pack(engine, state.envelope, record.version + 1)
+      const next = packing instanceof Promise ? await packing : packing
+      if (next.expiresAt <= engine.settings.clock()) return 'gone'
+      if (await engine.store.replace(key, next, record.version)) {
+        lane.latest = state.record = next
+        return 'saved'
+      }
+      await onConflict(engine, state, attempt)
+      const fresh = await engine.store.read(key)
+      lane.latest = fresh
+      if (!(await refresh(engine, state, batch, fresh))) return 'gone'
+    }
+    throw conflictError()
+  })
+}
+
+async function touch(engine: Engine, state: State): Promise<Outcome> {
+  const { store, settings } = engine
+  const { key, record } = state
+  state.touch = false
+  if (key === null || record === null) return 'nothing'
+  const expiresAt = deadline(state.envelope, settings.clock(), settings.timeouts)
+  if (expiresAt <= record.expiresAt) return 'nothing'
+  // A failed extension has been reported as an event; the request loses nothing by it, so it goes on.
+  const touched = await store.touch(key, expiresAt).catch(() => null)
+  if (touched === true) state.record = { ...record, expiresAt }
+  return touched === null ? 'nothing' : touched ? 'touched' : 'gone'
+}
+
+/** Signing in always succeeds: when another request has moved or ended the session, in one of its own. */
+async function loginAfresh(engine: Engine, state: State, batch: Batch): Promise<Outcome> {
+  state.token = state.key = state.record = state.exposed = null
+  state.envelope = batch.replay(freshEnvelope(engine.settings.clock()))
+  for (const intent of state.intents) apply(state.envelope, intent)
+  const outcome = await create(engine, state)
+  batch.stored()
+  return outcome
+}
+
+/** The changes have nowhere to go, and the client gets no cookie: it may already hold a newer one. */
+function gone({ listeners, settings }: Engine, state: State): Outcome {
+  state.regenerate = state.login = state.rotate = false
+  if (state.fault === null) listeners.emit('gone', { at: settings.clock(), ...(state.key && { id: idOf(state.key) }) })
+  return 'gone'
+}

@@ -1,0 +1,37 @@
+import type { SessionEventName, SessionListener } from '../contract/events.ts'
+import type { AnyData } from '../contract/session.ts'
+import type { Sessions } from '../contract/sessions.ts'
+import type { Store } from '../contract/store.ts'
+import { abilitiesOf } from './abilities.ts'
+import type { Engine } from './engine.ts'
+import { Listeners } from './events.ts'
+import { Guard, guardListing, guardStore } from './guard.ts'
+import { resolveOptions, type SessionsOptions } from './options.ts'
+import { CommitQueue } from './queue.ts'
+import { LiveSessions } from './sessions.ts'
+import { createTokens } from './token.ts'
+
+/** Makes the session system of an application. `createSessions` of the root door adds the default store. */
+export function buildSessions<Data extends object = AnyData, Flash extends object = AnyData>(
+  options: SessionsOptions<Data> & { readonly store: Store },
+): Sessions<Data, Flash> {
+  const settings = resolveOptions(options)
+  const listeners = new Listeners()
+  for (const [name, listener] of Object.entries(options.on ?? {})) {
+    listeners.on(name as SessionEventName, listener as SessionListener<SessionEventName>)
+  }
+  const guard = new Guard(settings.store.name, settings.storeTimeout, (operation, error) =>
+    listeners.emit('store-error', { at: settings.clock(), operation, error }),
+  )
+  const { listing, ...abilities } = abilitiesOf(settings.store)
+  const engine: Engine = {
+    settings,
+    listeners,
+    tokens: createTokens(settings.id, settings.transport.name, settings.secrets, settings.random),
+    store: guardStore(settings.store, guard),
+    abilities: { ...abilities, listing: listing && guardListing(listing, guard) },
+    queue: new CommitQueue(),
+  }
+  // One implementation serves every shape of data; the shapes exist for the compiler alone.
+  return new LiveSessions(engine) as unknown as Sessions<Data, Flash>
+}

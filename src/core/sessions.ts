@@ -1,0 +1,177 @@
+import type { Envelope } from '../contract/codec.ts'
+import type { SessionEventName, SessionListener } from '../contract/events.ts'
+import type { Exchange, FetchRequest } from '../contract/exchange.ts'
+import type { AnyData, Session } from '../contract/session.ts'
+import type {
+  Committed,
+  ListQuery,
+  ResponseFacts,
+  SessionInfo,
+  SessionPage,
+  Sessions,
+  Sweeper,
+  SweeperOptions,
+} from '../contract/sessions.ts'
+import type { Store } from '../contract/store.ts'
+import { SessionError } from '../errors.ts'
+import { need } from './abilities.ts'
+import { createContext } from './current.ts'
+import type { Engine } from './engine.ts'
+import { finishState } from './finish.ts'
+import { openState } from './open.ts'
+import { findSession, listSessions, revokeSession } from './registry.ts'
+import { isExchange, requestExchange } from './request-exchange.ts'
+import { LiveSession } from './session.ts'
+import { createHost } from './session-host.ts'
+import type { State } from './state.ts'
+import { startSweeper, sweepAll } from './sweeper.ts'
+
+/** How long `close` waits for the commits under way. */
+const drainMs = 10_000
+
+/** The one implementation of `Sessions`: every method finds the part that does the work. */
+export class LiveSessions implements Sessions<AnyData, AnyData> {
+  readonly #engine: Engine
+  readonly #host: ReturnType<typeof createHost>
+  readonly #attached = new WeakMap<object, Session>()
+  readonly #context = createContext<Session>()
+  readonly #sweepers = new Set<Sweeper>()
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | null = null
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+    this.#host = createHost(engine)
+  }
+
+  get store(): Store {
+    return this.#engine.store
+  }
+
+  of(carrier: object): Session {
+    const session = this.#attached.get(carrier)
+    if (session !== undefined) return session
+    throw new SessionError(
+      'NO_SESSION',
+      'no session belongs to this object: mount the session adapter before this handler, and pass what the adapter was given',
+    )
+  }
+
+  current(): Session {
+    const session = this.tryCurrent()
+    if (session !== undefined) return session
+    throw new SessionError(
+      'NO_SESSION',
+      this.#context.available
+        ? 'this code does not run within a request that a session adapter serves'
+        : 'this runtime has no AsyncLocalStorage: use sessions.of(request)',
+    )
+  }
+
+  tryCurrent(): Session | undefined {
+    return this.#context.get()
+  }
+
+  async open(source: Exchange | FetchRequest | string | null): Promise<Session> {
+    if (this.#closed !== null) throw new SessionError('CLOSED', 'these sessions were closed')
+    const { transport } = this.#engine.settings
+    let state: State
+    if (source === null || typeof source === 'string') {
+      state = await openState(this.#engine, null, source === null ? [] : [source])
+    } else {
+      const exchange = isExchange(source) ? source : requestExchange(source)
+      state = await openState(this.#engine, exchange, transport.read(exchange))
+    }
+    const session = new LiveSession(this.#host, state)
+    // A hash that takes time is made now, so that the id can be had without waiting.
+    if (!this.#engine.tokens.immediate && state.key === null) await this.#host.draw(state)
+    return session as Session
+  }
+
+  async commit(session: Session, response?: ResponseFacts): Promise<Committed> {
+    return this.finish(session, response)
+  }
+
+  finish(session: Session, response: ResponseFacts = {}): Committed | Promise<Committed> {
+    return finishState(this.#engine, stateOf(session), response)
+  }
+
+  attach(carrier: object, session: Session): void {
+    this.#attached.set(carrier, session)
+  }
+
+  run<Result>(session: Session, work: () => Result): Result {
+    return this.#context.run(session, work)
+  }
+
+  async find(id: string): Promise<SessionInfo | null> {
+    return (await findSession(this.#engine, this.#listing('find a session by its id'), id))?.info ?? null
+  }
+
+  async list(query?: ListQuery): Promise<SessionPage> {
+    return listSessions(this.#engine, this.#listing('list sessions'), query)
+  }
+
+  async count(): Promise<number> {
+    return this.#listing('count sessions').count()
+  }
+
+  async revoke(id: string): Promise<boolean> {
+    return revokeSession(this.#engine, this.#listing('find a session by its id'), id)
+  }
+
+  async sweep(): Promise<number> {
+    const { abilities, settings } = this.#engine
+    return sweepAll(this.#engine, need(abilities.sweeping, settings.store, 'sweep'), this.#closing.signal)
+  }
+
+  async startSweeper({ every }: SweeperOptions): Promise<Sweeper> {
+    const { abilities, settings, listeners } = this.#engine
+    need(abilities.sweeping, settings.store, 'sweep')
+    const sweeper = await startSweeper(every, settings.random, () =>
+      this.sweep().catch((error) => listeners.emit('store-error', { at: settings.clock(), operation: 'sweep', error })),
+    )
+    this.#sweepers.add(sweeper)
+    return sweeper
+  }
+
+  async ready(): Promise<void> {
+    // Any answer will do: the key of a token that nobody has.
+    await this.#engine.store.read(await this.#engine.tokens.keyOf(this.#engine.tokens.mint(), 0))
+  }
+
+  on<Name extends SessionEventName>(event: Name, listener: SessionListener<Name>): () => void {
+    return this.#engine.listeners.on(event, listener)
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const sweeper of this.#sweepers) sweeper.stop()
+    this.#closing.abort()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, drainMs)
+    })
+    await Promise.race([this.#engine.queue.idle(), patience])
+    clearTimeout(timer)
+    await this.#engine.abilities.closing?.close()
+  }
+
+  #listing(what: string) {
+    return need(this.#engine.abilities.listing, this.#engine.settings.store, what)
+  }
+}
+
+function stateOf(session: Session): State {
+  const state = LiveSession.stateOf(session)
+  if (state !== undefined) return state
+  throw new SessionError('NO_SESSION', 'this is not a session that open() has returned')
+}

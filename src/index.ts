@@ -1,0 +1,55 @@
+import type { AnyData } from './contract/session.ts'
+import type { Sessions } from './contract/sessions.ts'
+import { buildSessions } from './core/create-sessions.ts'
+import type { SessionsOptions } from './core/options.ts'
+import { memoryStore } from './stores/memory.ts'
+
+export type { Codec, Envelope, FlashMessage, Retired } from './contract/codec.ts'
+export type { InvalidReason, SessionEventName, SessionEvents, SessionListener } from './contract/events.ts'
+export type { Exchange, FetchRequest } from './contract/exchange.ts'
+export type { StandardSchema } from './contract/schema.ts'
+export type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, SessionJson } from './contract/session.ts'
+export type {
+  Committed,
+  ListQuery,
+  Outcome,
+  ResponseFacts,
+  SessionInfo,
+  SessionPage,
+  Sessions,
+  Sweeper,
+  SweeperOptions,
+} from './contract/sessions.ts'
+export type { Closing, ListPage, Listing, Store, StoreCallOptions, StoredRecord, Sweeping, UserIndex } from './contract/store.ts'
+export type { TokenFacts, Transport } from './contract/transport.ts'
+export { jsonCodec } from './codecs/json.ts'
+export { richCodec } from './codecs/rich.ts'
+export type { Duration, LimitOptions, MigrateOptions, SessionsOptions } from './core/options.ts'
+export type { IdOptions } from './core/token.ts'
+export type { CookieOptions } from './transports/cookie-options.ts'
+export { SessionError, type SessionErrorCode } from './errors.ts'
+
+/**
+ * Makes the session system of an application. Without options: sessions in memory, the cookie `__Host-sid`.
+ *
+ * Throws `CONFIG_INVALID` or `ID_INVALID`, with a sentence that says what to change.
+ *
+ * ```ts
+ * import { createSessions } from 'coatcheck'
+ * import { fileStore } from 'coatcheck/stores/file'
+ *
+ * type Data = { cart?: string[]; theme?: 'dark' | 'light' }
+ *
+ * export const sessions = createSessions<Data>({
+ *   store: fileStore({ directory: './sessions' }),
+ *   idleTimeout: '30m',
+ *   absoluteTimeout: '12h',
+ * })
+ * ```
+ */
+export function createSessions<Data extends object = AnyData, Flash extends object = AnyData>(
+  options: SessionsOptions<Data> = {},
+): Sessions<Data, Flash> {
+  const store = options.store ?? memoryStore(options.clock === undefined ? {} : { clock: options.clock })
+  return buildSessions<Data, Flash>({ ...options, store })
+}
