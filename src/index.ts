@@ -4,6 +4,8 @@ import { buildSessions } from './core/create-sessions.ts'
 import type { SessionsOptions } from './core/options.ts'
 import { memoryStore } from './stores/memory.ts'
 
+export { jsonCodec } from './codecs/json.ts'
+export { richCodec } from './codecs/rich.ts'
 export type { Codec, Envelope, FlashMessage, Retired } from './contract/codec.ts'
 export type { InvalidReason, SessionEventName, SessionEvents, SessionListener } from './contract/events.ts'
 export type { Exchange, FetchRequest } from './contract/exchange.ts'
@@ -20,14 +22,21 @@ export type {
   Sweeper,
   SweeperOptions,
 } from './contract/sessions.ts'
-export type { Closing, ListPage, Listing, Store, StoreCallOptions, StoredRecord, Sweeping, UserIndex } from './contract/store.ts'
+export type {
+  Closing,
+  Listing,
+  ListPage,
+  Store,
+  StoreCallOptions,
+  StoredRecord,
+  Sweeping,
+  UserIndex,
+} from './contract/store.ts'
 export type { TokenFacts, Transport } from './contract/transport.ts'
-export { jsonCodec } from './codecs/json.ts'
-export { richCodec } from './codecs/rich.ts'
 export type { Duration, LimitOptions, MigrateOptions, SessionsOptions } from './core/options.ts'
 export type { IdOptions } from './core/token.ts'
-export type { CookieOptions } from './transports/cookie-options.ts'
 export { SessionError, type SessionErrorCode } from './errors.ts'
+export type { CookieOptions } from './transports/cookie-options.ts'
 
 /**
  * Makes the session system of an application. Without options: sessions in memory, the cookie `__Host-sid`.

@@ -38,12 +38,7 @@ export interface Store {
    * Replaces the record if its version is still `expectedVersion`, atomically; false if it changed, expired or is gone.
    * Never creates.
    */
-  replace(
-    key: string,
-    record: StoredRecord,
-    expectedVersion: number,
-    options?: StoreCallOptions,
-  ): Promise<boolean>
+  replace(key: string, record: StoredRecord, expectedVersion: number, options?: StoreCallOptions): Promise<boolean>
   /** Moves the deadline of a live record; false if it is gone or expired. Never creates, never rewrites the payload. */
   touch(key: string, expiresAt: number, options?: StoreCallOptions): Promise<boolean>
   /** Removes the record; removing what is not there is a success. */

@@ -59,7 +59,10 @@ async function change(
 async function create(engine: Engine, state: State): Promise<Outcome> {
   const { settings, listeners } = engine
   if (state.headersSent) {
-    throw new SessionError('HEADERS_SENT', 'a new session needs a cookie, and the response has begun: write to it before')
+    throw new SessionError(
+      'HEADERS_SENT',
+      'a new session needs a cookie, and the response has begun: write to it before',
+    )
   }
   if (!settings.mayCreate(state.exchange)) {
     listeners.emit('limit', { at: settings.clock(), limit: 'create' })
@@ -107,7 +110,8 @@ async function touch(engine: Engine, state: State): Promise<Outcome> {
   // A failed extension has been reported as an event; the request loses nothing by it, so it goes on.
   const touched = await store.touch(key, expiresAt).catch(() => null)
   if (touched === true) state.record = { ...record, expiresAt }
-  return touched === null ? 'nothing' : touched ? 'touched' : 'gone'
+  if (touched === false) return gone(engine, state)
+  return touched === null ? 'nothing' : 'touched'
 }
 
 /** Signing in always succeeds: when another request has moved or ended the session, in one of its own. */
@@ -123,6 +127,7 @@ async function loginAfresh(engine: Engine, state: State, batch: Batch): Promise<
 /** The changes have nowhere to go, and the client gets no cookie: it may already hold a newer one. */
 function gone({ listeners, settings }: Engine, state: State): Outcome {
   state.regenerate = state.login = state.rotate = false
+  state.outgoing = null
   if (state.fault === null) listeners.emit('gone', { at: settings.clock(), ...(state.key && { id: idOf(state.key) }) })
   return 'gone'
 }

@@ -55,7 +55,9 @@ export class Guard {
       this.#enter(call)
       const failed = (cause: unknown) => {
         if (!this.#leave(call)) return
-        const error = new SessionError('STORE_FAILED', `the store "${this.#storeName}" failed to ${operation}`, { cause })
+        const error = new SessionError('STORE_FAILED', `the store "${this.#storeName}" failed to ${operation}`, {
+          cause,
+        })
         this.#onFault(operation, error)
         reject(error)
       }

@@ -23,7 +23,10 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
   if (key === null || token === null) throw new Error('a session without a record cannot be moved')
   const automatic = !state.regenerate
   if (state.headersSent) {
-    throw new SessionError('HEADERS_SENT', 'a new token needs a cookie, and the response has begun: call regenerate() before')
+    throw new SessionError(
+      'HEADERS_SENT',
+      'a new token needs a cookie, and the response has begun: call regenerate() before',
+    )
   }
   return queue.run(key, async (lane) => {
     if (!(await refresh(engine, state, batch, lane.latest))) return 'gone'
@@ -35,7 +38,11 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
     for (let attempt = 1; attempt <= mostAttempts && state.record !== null; attempt++) {
       const retired = { at: now, next: successor.key, ...(sealedNext === undefined ? {} : { sealedNext }) }
       const payload = settings.codec.encode({ ...freshEnvelope(now), retired })
-      const mark = { payload, version: state.record.version + 1, expiresAt: remembered(engine, state.envelope, automatic) }
+      const mark = {
+        payload,
+        version: state.record.version + 1,
+        expiresAt: remembered(engine, state.envelope, automatic),
+      }
       if (await store.replace(key, mark, state.record.version)) {
         lane.latest = mark
         state.settle(successor, false)

@@ -11,7 +11,13 @@ import { idOf } from './token.ts'
 
 /** What a token turned out to be. */
 type Found =
-  | { readonly kind: 'live'; readonly token: string; readonly key: string; readonly record: StoredRecord; readonly envelope: Envelope }
+  | {
+      readonly kind: 'live'
+      readonly token: string
+      readonly key: string
+      readonly record: StoredRecord
+      readonly envelope: Envelope
+    }
   | { readonly kind: 'retired' }
   | { readonly kind: 'nothing' }
 
@@ -21,7 +27,11 @@ const retired: Found = { kind: 'retired' }
 const nothing: Found = { kind: 'nothing' }
 
 /** Finds the session that a request's candidates stand for, or begins a new one. */
-export async function openState(engine: Engine, exchange: Exchange | null, candidates: readonly string[]): Promise<State> {
+export async function openState(
+  engine: Engine,
+  exchange: Exchange | null,
+  candidates: readonly string[],
+): Promise<State> {
   if (candidates.length === 0) return begin(engine, exchange, false)
   const tokens = issuable(engine, candidates)
   if (tokens.length === 0) {
@@ -35,7 +45,12 @@ export async function openState(engine: Engine, exchange: Exchange | null, candi
     return resume(engine, exchange, found, tokens)
   } catch (error) {
     if (engine.settings.anonymousOnStoreError && isOutage(error)) {
-      return new State(freshEnvelope(engine.settings.clock()), { exchange, presented: true, barred: true, fault: error })
+      return new State(freshEnvelope(engine.settings.clock()), {
+        exchange,
+        presented: true,
+        barred: true,
+        fault: error,
+      })
     }
     throw error
   }
@@ -86,7 +101,8 @@ export async function load(engine: Engine, token: string, followed = 0): Promise
     const hashed = engine.tokens.keyOf(token, generation)
     const key = typeof hashed === 'string' ? hashed : await hashed
     const record = await engine.store.read(key)
-    if (record !== null && engine.settings.clock() < record.expiresAt) return judge(engine, token, key, record, followed)
+    if (record !== null && engine.settings.clock() < record.expiresAt)
+      return judge(engine, token, key, record, followed)
   }
   return invalid(engine, 'unknown')
 }
@@ -119,7 +135,12 @@ function judge(
   }
 }
 
-async function follow(engine: Engine, token: string, { at, next, sealedNext }: Retired, followed: number): Promise<Found> {
+async function follow(
+  engine: Engine,
+  token: string,
+  { at, next, sealedNext }: Retired,
+  followed: number,
+): Promise<Found> {
   if (next === undefined) return invalid(engine, 'unknown')
   const age = engine.settings.clock() - at
   if (sealedNext === undefined) {

@@ -1,3 +1,4 @@
+import { richCodec } from '../codecs/rich.ts'
 import type { Codec } from '../contract/codec.ts'
 import type { SessionEventName, SessionListener } from '../contract/events.ts'
 import type { Exchange } from '../contract/exchange.ts'
@@ -6,7 +7,6 @@ import type { AnyData } from '../contract/session.ts'
 import type { ResponseFacts } from '../contract/sessions.ts'
 import type { Store } from '../contract/store.ts'
 import type { Transport } from '../contract/transport.ts'
-import { richCodec } from '../codecs/rich.ts'
 import { parseDuration } from '../crypto/duration.ts'
 import { parseSecrets } from '../crypto/keys.ts'
 import { type RandomSource, secureRandom } from '../crypto/random.ts'
@@ -165,7 +165,11 @@ function checkedStore(store: Store): Store {
   return store
 }
 
-function checkedTransport(transport: Transport | undefined, cookie: CookieOptions | false, absolute: number): Transport {
+function checkedTransport(
+  transport: Transport | undefined,
+  cookie: CookieOptions | false,
+  absolute: number,
+): Transport {
   if (transport === undefined) {
     if (cookie === false) refuse('without the cookie the token needs another transport: set "transport"')
     return cookieTransport(cookie, { absoluteTimeout: absolute })

@@ -1,8 +1,8 @@
 import type { ListQuery, SessionInfo, SessionPage } from '../contract/sessions.ts'
 import type { Listing, StoredRecord } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
-import type { Engine } from './engine.ts'
 import { endSession } from './end.ts'
+import type { Engine } from './engine.ts'
 import { absoluteDeadline, lastSeen } from './expiry.ts'
 import { idLength, idOf } from './token.ts'
 

@@ -1,7 +1,7 @@
 import { toBase64Url } from '../crypto/base64url.ts'
 import { type Engine, freshEnvelope } from './engine.ts'
-import { exclusively, saveState } from './finish.ts'
 import { deadline, lastSeen } from './expiry.ts'
+import { exclusively, saveState } from './finish.ts'
 import type { SessionHost } from './session.ts'
 import type { State } from './state.ts'
 import { takeFlash } from './take-flash.ts'

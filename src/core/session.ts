@@ -214,6 +214,9 @@ function checkedKey(key: unknown): string {
 
 /** A User-Agent as it may be shown in a list: printable, bounded. */
 function deviceOf(userAgent: string | null): string | undefined {
-  const printable = userAgent?.replaceAll(/[^\x20-\x7e]/g, '').trim().slice(0, longestDevice)
+  const printable = userAgent
+    ?.replaceAll(/[^\x20-\x7e]/g, '')
+    .trim()
+    .slice(0, longestDevice)
   return printable === '' ? undefined : printable
 }

@@ -39,7 +39,9 @@ export function matches(value: unknown, taken: unknown, depth = 0): boolean {
   if (depth > deepest) return false
   const next = depth + 1
   if (Array.isArray(value)) {
-    return Array.isArray(taken) && value.length === taken.length && value.every((item, i) => matches(item, taken[i], next))
+    return (
+      Array.isArray(taken) && value.length === taken.length && value.every((item, i) => matches(item, taken[i], next))
+    )
   }
   if (value instanceof Date) return taken instanceof Date && Object.is(value.getTime(), taken.getTime())
   if (value instanceof URL || value instanceof RegExp) return String(value) === taken

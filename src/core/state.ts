@@ -1,7 +1,7 @@
 import type { Envelope } from '../contract/codec.ts'
 import type { Exchange } from '../contract/exchange.ts'
 import type { StoredRecord } from '../contract/store.ts'
-import { FlashBag } from './flash.ts'
+import type { FlashBag } from './flash.ts'
 import { apply, type Intent, own, put } from './intents.ts'
 import { type Exposure, matches, snapshot } from './snapshot.ts'
 

@@ -10,7 +10,11 @@ const batchSize = 1000
 const longestTimer = 2 ** 31 - 1
 
 /** Removes all expired records, a batch at a time so that requests come in between. */
-export async function sweepAll({ settings, listeners }: Engine, store: Sweeping, signal?: AbortSignal): Promise<number> {
+export async function sweepAll(
+  { settings, listeners }: Engine,
+  store: Sweeping,
+  signal?: AbortSignal,
+): Promise<number> {
   const started = performance.now()
   const now = settings.clock()
   let removed = 0
@@ -38,10 +42,13 @@ export async function startSweeper(
   let timer: ReturnType<typeof setTimeout> | undefined
   let stopped = false
   const wait = (ms: number) => {
-    timer = setTimeout(() => {
-      if (ms > longestTimer) return wait(ms - longestTimer)
-      sweep().finally(next)
-    }, Math.min(ms, longestTimer))
+    timer = setTimeout(
+      () => {
+        if (ms > longestTimer) return wait(ms - longestTimer)
+        sweep().finally(next)
+      },
+      Math.min(ms, longestTimer),
+    )
     ;(timer as { unref?(): void }).unref?.()
   }
   const next = () => {

@@ -21,10 +21,14 @@ export function parseSecrets(secret: string | readonly string[] | undefined): re
     const fault = faultOf(each)
     if (fault !== null) {
       const which = typeof secret === 'string' ? 'secret' : `secret[${index}]`
-      throw new SessionError('CONFIG_INVALID', `${which} ${fault}: use 32 random bytes, such as the output of "openssl rand -base64 32"`)
+      throw new SessionError(
+        'CONFIG_INVALID',
+        `${which} ${fault}: use 32 random bytes, such as the output of "openssl rand -base64 32"`,
+      )
     }
   })
-  if (new Set(secrets).size !== secrets.length) throw new SessionError('CONFIG_INVALID', 'secret lists the same secret twice')
+  if (new Set(secrets).size !== secrets.length)
+    throw new SessionError('CONFIG_INVALID', 'secret lists the same secret twice')
   return [...secrets]
 }
 

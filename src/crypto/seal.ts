@@ -23,9 +23,10 @@ export async function openText(secret: string, purpose: string, sealed: string):
   if (bytes === null || bytes.length < nonceBytes) return null
   const key = await sealingKey(secret, purpose)
   const nonce = bytes.subarray(0, nonceBytes)
-  return crypto.subtle
-    .decrypt({ name: 'AES-GCM', iv: nonce }, key, bytes.subarray(nonceBytes))
-    .then((text) => new TextDecoder().decode(text), () => null)
+  return crypto.subtle.decrypt({ name: 'AES-GCM', iv: nonce }, key, bytes.subarray(nonceBytes)).then(
+    (text) => new TextDecoder().decode(text),
+    () => null,
+  )
 }
 
 async function sealingKey(secret: string, purpose: string): Promise<CryptoKey> {

@@ -23,7 +23,10 @@ const request: fc.Arbitrary<Request> = fc.record({
   browser: fc.nat(1),
   node: fc.nat(1),
   actions: fc.array(action, { minLength: 1, maxLength: 4 }),
-  advance: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 45_000 }) }),
+  advance: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: 1, max: 45_000 }) },
+  ),
   status: fc.oneof({ weight: 6, arbitrary: fc.constant(200) }, { weight: 1, arbitrary: fc.constant(500) }),
 })
 
@@ -50,30 +53,47 @@ async function hold(tested: fc.IAsyncProperty<never>, numRuns: number): Promise<
 }
 
 describe('overlapping requests, every store call an interleaving point', () => {
-  it('X1 X2 X5 SEC-40 REL-11: no write is lost, no ended session returns, nobody is logged out', async () => {
-    await hold(property(() => fc.constant({})) as never, runs)
-  }, 30 * 60_000)
+  it(
+    'X1 X2 X5 SEC-40 REL-11: no write is lost, no ended session returns, nobody is logged out',
+    async () => {
+      await hold(property(() => fc.constant({})) as never, runs)
+    },
+    30 * 60_000,
+  )
 
-  it('REL-07: a store that fails before or after it applied a call breaks no promise', async () => {
-    const faults = fc
-      .array(fc.tuple(fc.nat(40), fc.constantFrom<'before' | 'after'>('before', 'after')), { maxLength: 3 })
-      .map((entries) => ({ faults: new Map(entries) }))
-    await hold(property(() => faults) as never, runs)
-  }, 30 * 60_000)
+  it(
+    'REL-07: a store that fails before or after it applied a call breaks no promise',
+    async () => {
+      const faults = fc
+        .array(fc.tuple(fc.nat(40), fc.constantFrom<'before' | 'after'>('before', 'after')), { maxLength: 3 })
+        .map((entries) => ({ faults: new Map(entries) }))
+      await hold(property(() => faults) as never, runs)
+    },
+    30 * 60_000,
+  )
 
-  it('X5 SEC-36: with automatic rotation a late request goes on in the same session', async () => {
-    await hold(property(() => fc.constant({ rotateEvery: 20_000 })) as never, runs)
-  }, 30 * 60_000)
+  it(
+    'X5 SEC-36: with automatic rotation a late request goes on in the same session',
+    async () => {
+      await hold(property(() => fc.constant({ rotateEvery: 20_000 })) as never, runs)
+    },
+    30 * 60_000,
+  )
 
   it('finds a store that does not check the version', async () => {
     const blind = (store: Store): Store => ({
       ...store,
       replace: async (key, record) => {
         const present = await store.read(key)
-        return present === null ? false : store.replace(key, { ...record, version: present.version + 1 }, present.version)
+        return present === null
+          ? false
+          : store.replace(key, { ...record, version: present.version + 1 }, present.version)
       },
     })
-    const details = await fc.check(property(() => fc.constant({ store: blind })), { numRuns: 2000, endOnFailure: true })
+    const details = await fc.check(
+      property(() => fc.constant({ store: blind })),
+      { numRuns: 2000, endOnFailure: true },
+    )
     expect(details.failed).toBe(true)
   }, 120_000)
 
@@ -83,7 +103,10 @@ describe('overlapping requests, every store call an interleaving point', () => {
       replace: async (key, record, version) =>
         (await store.replace(key, record, version)) || ((await store.read(key)) === null && store.create(key, record)),
     })
-    const details = await fc.check(property(() => fc.constant({ store: reviving })), { numRuns: 2000, endOnFailure: true })
+    const details = await fc.check(
+      property(() => fc.constant({ store: reviving })),
+      { numRuns: 2000, endOnFailure: true },
+    )
     expect(details.failed).toBe(true)
   }, 120_000)
 })

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
-import { createSessions, type Outcome, SessionError, type Session, type Sessions, type Store } from '../../src/index.ts'
+import type fc from 'fast-check'
+import { createSessions, type Outcome, type Session, SessionError, type Sessions, type Store } from '../../src/index.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 /** What one simulated request does to its session, in order. */
@@ -159,7 +159,10 @@ export class World {
     const acknowledge = (outcome: Outcome, issued: string | null) => {
       for (const ended of pending.ends) ended.dead = true
       if (outcome === 'created' && issued !== null) line = this.#begin(number, issued)
-      if (outcome !== 'created' && issued !== null && line !== undefined) this.#move(line, issued, began, !moving)
+      if (outcome !== 'created' && issued !== null && line !== undefined) {
+        // A token that this commit did not issue came from a save, which only an automatic rotation lets do so here.
+        this.#move(line, issued, began, outcome !== 'moved' || !moving)
+      }
       if (line !== undefined && (outcome === 'created' || outcome === 'saved' || outcome === 'moved')) {
         line.count += pending.increments
         for (const write of pending.writes) line.written.add(write)
@@ -336,7 +339,8 @@ export class World {
   #bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length)
     const number = ++this.#drawn
-    for (let i = 0; i < length; i++) bytes[i] = (Math.imul(number + i * 977, 2654435761) >>> 24) ^ (i < 4 ? number >>> (8 * i) : 0)
+    for (let i = 0; i < length; i++)
+      bytes[i] = (Math.imul(number + i * 977, 2654435761) >>> 24) ^ (i < 4 ? number >>> (8 * i) : 0)
     return bytes
   }
 }
