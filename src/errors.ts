@@ -46,3 +46,8 @@ export class SessionError extends Error {
     this.status = statusOf[code] ?? 500
   }
 }
+
+/** Whether an error means that the store did not answer, so that the outcome is unknown. */
+export function isOutage(error: unknown): error is SessionError {
+  return error instanceof SessionError && (error.code === 'STORE_FAILED' || error.code === 'STORE_TIMEOUT')
+}

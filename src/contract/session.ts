@@ -96,7 +96,7 @@ export interface Session<Data extends object = AnyData, Flash extends object = A
    * Replaces a value by what `change` makes of it, and returns the result. When a concurrent request was faster,
    * `change` runs again on the value that this one stored: no step is lost, so it must not have side effects.
    */
-  update<K extends Key<Data>>(key: K, change: (current: Data[K] | undefined) => Data[K]): Data[K]
+  update<K extends Key<Data>, Value extends Data[K]>(key: K, change: (current: Data[K] | undefined) => Value): Value
   /** Adds `by` (default 1) to a number, which starts at 0, and returns the sum. Exact under concurrency. */
   increment(key: KeyOf<Data, number>, by?: number): number
   /** Appends to an array, which starts empty, and returns its length. Exact under concurrency. */

@@ -24,13 +24,13 @@ export async function carryOut(engine: Engine, state: State, plan: Plan): Promis
   return outcome === 'nothing' ? 'ended' : outcome
 }
 
-async function carryOutStep(engine: Engine, state: State, { then }: Plan): Promise<Outcome> {
-  if (then === 'nothing') return 'nothing'
-  if (then === 'touch') return touch(engine, state)
-  if (then === 'refuse') return gone(engine, state)
+async function carryOutStep(engine: Engine, state: State, { step }: Plan): Promise<Outcome> {
+  if (step === 'nothing') return 'nothing'
+  if (step === 'touch') return touch(engine, state)
+  if (step === 'refuse') return gone(engine, state)
   const batch = new Batch(state)
   try {
-    const outcome = await change(engine, state, batch, then)
+    const outcome = await change(engine, state, batch, step)
     if (outcome === 'gone' && state.login) return await loginAfresh(engine, state, batch)
     if (outcome === 'gone') return gone(engine, state)
     batch.stored()

@@ -17,7 +17,7 @@ import type { State } from './state.ts'
 export function finishState(engine: Engine, state: State, response: ResponseFacts): Committed | Promise<Committed> {
   if (state.busy !== null) return afterwards(state, () => finishState(engine, state, response))
   const todo = planOf(engine, state, !engine.settings.commitOn(response))
-  if (todo.then === 'nothing' && !todo.end) return conclude(engine, state, 'nothing')
+  if (todo.step === 'nothing' && !todo.end) return conclude(engine, state, 'nothing')
   return exclusively(state, () => carryOut(engine, state, todo)).then((outcome) => conclude(engine, state, outcome))
 }
 
@@ -26,7 +26,7 @@ export async function saveState(engine: Engine, state: State): Promise<void> {
   if (state.busy !== null) return afterwards(state, () => saveState(engine, state))
   if (state.fault !== null && state.substantial) throw state.fault
   const todo = planOf(engine, state, false)
-  if (todo.then === 'nothing' && !todo.end) return
+  if (todo.step === 'nothing' && !todo.end) return
   const outcome = await exclusively(state, () => carryOut(engine, state, todo))
   if (outcome !== 'gone') return
   throw new SessionError('SESSION_GONE', 'the session was ended or moved to a new token by another request')

@@ -3,7 +3,7 @@ import type { InvalidReason } from '../contract/events.ts'
 import type { Exchange } from '../contract/exchange.ts'
 import type { StoredRecord } from '../contract/store.ts'
 import { openText } from '../crypto/seal.ts'
-import { SessionError } from '../errors.ts'
+import { isOutage } from '../errors.ts'
 import { barredMs, checkData, type Engine, freshEnvelope, graceMs, ownerOf, sealPurpose } from './engine.ts'
 import { absoluteDeadline } from './expiry.ts'
 import { State } from './state.ts'
@@ -162,8 +162,4 @@ function invalid(engine: Engine, reason: InvalidReason, key?: string): Found {
   const at = engine.settings.clock()
   engine.listeners.emit('invalid', key === undefined ? { at, reason } : { at, reason, id: idOf(key) })
   return nothing
-}
-
-function isOutage(error: unknown): error is SessionError {
-  return error instanceof SessionError && (error.code === 'STORE_FAILED' || error.code === 'STORE_TIMEOUT')
 }

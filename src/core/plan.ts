@@ -28,15 +28,15 @@ export type Step = 'nothing' | 'touch' | 'create' | 'replace' | 'move' | 'refuse
 
 export interface Plan {
   readonly end: boolean
-  readonly then: Step
+  readonly step: Step
 }
 
 /** Decides what to store. Pure: facts in, plan out. */
 export function plan(facts: PlanFacts): Plan {
-  return { end: facts.ending, then: facts.failed ? 'nothing' : step(facts) }
+  return { end: facts.ending, step: facts.failed ? 'nothing' : stepFor(facts) }
 }
 
-function step({ stored, changed, moving, login, stale, barred }: PlanFacts): Step {
+function stepFor({ stored, changed, moving, login, stale, barred }: PlanFacts): Step {
   if (!stored) {
     if (!changed) return 'nothing'
     return barred && !login ? 'refuse' : 'create'

@@ -1,11 +1,12 @@
 import type { StoredRecord } from '../contract/store.ts'
+import { isOutage, type SessionError } from '../errors.ts'
 
 /** What the commits of one key tell those behind them. */
 export interface Lane {
   /** The record that the commit before has stored, null if it ended the session, undefined if nobody knows. */
   latest: StoredRecord | null | undefined
   /** Why the store failed the commit before: those who waited for it fail alike instead of each waiting in turn. */
-  fault: unknown
+  fault: SessionError | undefined
   /** How many are at work or waiting. */
   users: number
   last: Promise<unknown> | undefined
@@ -43,14 +44,18 @@ export class CommitQueue {
   ): Promise<Result> {
     lane.users++
     try {
-      // How the one before ended is its own caller's business; what matters here is in the lane.
       if (previous !== undefined) await previous.then(ignore, ignore)
       if (lane.fault !== undefined) throw lane.fault
       return await work(lane)
+    } catch (error) {
+      if (isOutage(error)) lane.fault = error
+      throw error
     } finally {
       if (--lane.users === 0) this.#lanes.delete(key)
     }
   }
 }
 
-function ignore(): void {}
+function ignore(): void {
+  // Whoever asked for that commit has been told.
+}

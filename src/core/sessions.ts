@@ -1,4 +1,3 @@
-import type { Envelope } from '../contract/codec.ts'
 import type { SessionEventName, SessionListener } from '../contract/events.ts'
 import type { Exchange, FetchRequest } from '../contract/exchange.ts'
 import type { AnyData, Session } from '../contract/session.ts'

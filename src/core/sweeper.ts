@@ -45,7 +45,7 @@ export async function startSweeper(
     timer = setTimeout(
       () => {
         if (ms > longestTimer) return wait(ms - longestTimer)
-        sweep().finally(next)
+        void sweep().finally(next)
       },
       Math.min(ms, longestTimer),
     )

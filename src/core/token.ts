@@ -63,7 +63,7 @@ export function createTokens(
       })`,
     )
   }
-  if (generate && mint() === mint()) {
+  if (generate && new Set([mint(), mint()]).size === 1) {
     throw new SessionError('ID_INVALID', 'id.generate returned the same token twice: it must be unpredictable')
   }
   const hashes = secrets.length === 0 ? [keyHash(name, null)] : secrets.map((secret) => keyHash(name, secret))

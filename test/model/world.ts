@@ -59,6 +59,7 @@ export interface WorldOptions {
 }
 
 const graceMs = 30_000
+const longestRequestMs = 55_000
 
 /** Browsers, two processes and a store whose every call is an interleaving point, and what must hold between them. */
 export class World {
@@ -73,7 +74,9 @@ export class World {
   /** Which browser each unique write belongs to. */
   readonly #writers = new Map<number, number>()
   #now = 1_800_000_000_000
+  #began = this.#now
   #calls = 0
+  #atRest = false
   #drawn = 0
   #requests = 0
 
@@ -96,6 +99,7 @@ export class World {
 
   /** Serves the requests, interleaved as the scheduler likes, and checks what must hold. */
   async serve(requests: readonly Request[]): Promise<void> {
+    this.#began = this.#now
     const served = Promise.all(
       requests.map(async (request, index) => {
         await this.#scheduler.schedule(Promise.resolve(), `request ${index} starts`)
@@ -103,11 +107,14 @@ export class World {
       }),
     )
     await this.#scheduler.waitFor(served)
+    this.#atRest = true
     await this.#scheduler.waitFor(this.#checkAtRest())
+    this.#atRest = false
   }
 
   async #serve({ browser: number, node, actions, advance, status }: Request): Promise<void> {
-    this.#now += advance
+    // Marks of retired keys live a minute, so no request may take longer than that (decisions/002).
+    this.#now = Math.min(this.#now + advance, this.#began + longestRequestMs)
     const own = this.#requests++
     const sessions = this.#nodes[node] as Sessions<Data, Flash>
     const browser = this.#browsers[number] as Browser
@@ -279,7 +286,6 @@ export class World {
 
   async #checkAtRest(): Promise<void> {
     const [sessions] = this.#nodes as [Sessions<Data, Flash>]
-    this.#faults.clear()
     for (const line of this.#lines) {
       const session = await sessions.open(line.token)
       if (line.dead) check(session.isNew, 'I3: a session that was ended is alive')
@@ -307,7 +313,7 @@ export class World {
       header: (name: string) => (name === 'cookie' && token !== null ? `__Host-sid=${token}` : null),
       url: () => '/',
       responseHeader: () => null,
-      setHeader: () => {},
+      setHeader: () => undefined,
       append: (name: string, value: string) => {
         if (name === 'set-cookie') cookies.push(value)
       },
@@ -317,7 +323,7 @@ export class World {
   /** Every call waits for its turn before it is applied, and its answer waits again. */
   #scheduled(store: Store): Store {
     const turn = async <Result>(label: string, call: () => Promise<Result>): Promise<Result> => {
-      const fault = this.#faults.get(this.#calls++)
+      const fault = this.#atRest ? undefined : this.#faults.get(this.#calls++)
       await this.#scheduler.schedule(Promise.resolve(), label)
       if (fault === 'before') throw new Error('the connection was refused')
       const result = await call()
