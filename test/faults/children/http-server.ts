@@ -1,0 +1,27 @@
+/** Serves sessions of a shared folder over HTTP: `<directory>`. Prints its port. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { nodeSession } from '../../../src/adapters/node.ts'
+import { createSessions } from '../../../src/index.ts'
+import { fileStore } from '../../../src/stores/file.ts'
+
+const [directory = ''] = process.argv.slice(2)
+const sessions = createSessions<{ count: number; log: string[] }>({
+  store: fileStore({ directory }),
+  storeTimeout: '60s',
+})
+
+const server = createServer(
+  nodeSession(sessions, (req, res) => {
+    const session = sessions.of(req)
+    const { pathname, searchParams } = new URL(req.url ?? '/', 'http://localhost')
+    if (pathname === '/increment') session.increment('count')
+    if (pathname === '/log') session.push('log', searchParams.get('entry') ?? '')
+    if (pathname === '/login') session.login('ada')
+    if (pathname === '/logout') session.logout()
+    res.end(
+      JSON.stringify({ count: session.get('count') ?? null, log: session.get('log') ?? [], user: session.userId }),
+    )
+  }),
+)
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
