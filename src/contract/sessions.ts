@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { SessionEventName, SessionListener } from './events.ts'
 import type { Exchange, FetchRequest } from './exchange.ts'
 import type { AnyData, Session } from './session.ts'

@@ -1,0 +1,33 @@
+/** How a fault is told to the client: never more than the name of its status. */
+export interface Failure {
+  /** 400 to 599. */
+  readonly status: number
+  readonly text: string
+}
+
+const texts: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Payload Too Large',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+/** The status that an error asks for with `status` or `statusCode`, 500 without one. */
+export function failureOf(error: unknown): Failure {
+  const { status, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
+  const asked = [status, statusCode].find((code) => Number.isInteger(code)) as number | undefined
+  const code = asked !== undefined && asked >= 400 && asked <= 599 ? asked : 500
+  return { status: code, text: texts[code] ?? (code < 500 ? 'Request Failed' : 'Server Error') }
+}
+
+/** Where faults go when the application does not say: a session that was not stored must not pass unseen. */
+export function reportFault(error: unknown): void {
+  console.error(error)
+}

@@ -1,0 +1,60 @@
+import type { Envelope } from '../contract/codec.ts'
+
+/** How many objects, arrays, Maps and Sets may lie within each other below `data` or a flash message. */
+export const maxDepth = 64
+
+/**
+ * Whether everything in an envelope survives `JSON.stringify` and `JSON.parse` unchanged, so that it can be written in
+ * one go. False for some values that do survive, such as objects of another realm: `flatten` looks closer.
+ */
+export function isPlainEnvelope(envelope: Envelope): boolean {
+  if (!isPlain(envelope.data, 0)) return false
+  const { flash } = envelope
+  if (flash === undefined) return true
+  for (const key of Object.keys(flash)) {
+    if (!isPlain(flash[key]?.value, 1)) return false
+  }
+  return true
+}
+
+/**
+ * Finds a getter without running it. A property descriptor would do as well, but in a session of many small objects the
+ * check then takes half as long again (30 instead of 20 % of `JSON.stringify` and `JSON.parse`). Part of the language
+ * since ES2017 (Annex B.2.2.4).
+ */
+const { __lookupGetter__: getterOf } = Object.prototype as unknown as { __lookupGetter__(key: string): unknown }
+
+/** Every save runs this over the whole session; each statement was measured against `JSON.stringify`. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return value === 0 ? 1 / value > 0 : value - value === 0
+    case 'object':
+      if (value === null) return true
+      if (depth > maxDepth) return false
+      return Array.isArray(value) ? isPlainArray(value, depth) : isPlainObject(value as Record<string, unknown>, depth)
+    default:
+      return false
+  }
+}
+
+function isPlainArray(array: unknown[], depth: number): boolean {
+  if (Object.getPrototypeOf(array) !== Array.prototype) return false
+  for (let index = 0; index < array.length; index++) {
+    if (!isPlain(array[index], depth + 1)) return false
+  }
+  return true
+}
+
+function isPlainObject(object: Record<string, unknown>, depth: number): boolean {
+  const prototype = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  if (Object.getOwnPropertySymbols(object).length > 0) return false
+  for (const key in object) {
+    if (getterOf.call(object, key) !== undefined || !isPlain(object[key], depth + 1)) return false
+  }
+  return true
+}

@@ -1,0 +1,53 @@
+import { isObject, put, type Wire } from './envelope.ts'
+import type { Step } from './flatten.ts'
+import type { SpecialType } from './special-types.ts'
+
+/** One row of the side table: the tag, then the path from the wire object. */
+export type TableRow = [tag: string, ...path: Step[]]
+
+/**
+ * Makes the special values of a parsed wire object again, in place; false if the table is not one that `richCodec`
+ * wrote. Only the given types are ever constructed.
+ *
+ * Rows name inner values before outer ones, so no path leads through a value that has been made already. That is
+ * enforced: a forged table must not reach a getter or a proxy of what a custom type built.
+ */
+export function revive(wire: Wire, types: ReadonlyMap<unknown, SpecialType>): boolean {
+  const table: unknown = wire.t
+  if (!Array.isArray(table)) return false
+  const made = new Set<unknown>()
+  return table.every((row) => Array.isArray(row) && reviveRow(wire, row, types, made))
+}
+
+function reviveRow(
+  wire: Wire,
+  [tag, ...path]: unknown[],
+  types: ReadonlyMap<unknown, SpecialType>,
+  made: Set<unknown>,
+): boolean {
+  const type = types.get(tag)
+  const last = path.pop()
+  if (type === undefined || (path[0] !== 'd' && path[0] !== 'f')) return false
+  let container: unknown = wire
+  for (const step of path) {
+    if (made.has(container) || !leadsOn(container, step)) return false
+    container = container[step as Step]
+  }
+  if (made.has(container) || !leadsOn(container, last)) return false
+  let value: unknown
+  try {
+    value = type.decode(container[last as Step])
+  } catch {
+    // The plain form is not what the type wrote: a corrupt record, which the caller reports.
+    return false
+  }
+  if (typeof value === 'object' || typeof value === 'function') made.add(value)
+  put(container, last as Step, value)
+  return true
+}
+
+/** Whether a step leads from a parsed array or object to an own element or property of it. */
+function leadsOn(container: unknown, step: unknown): container is Record<Step, unknown> {
+  if (Array.isArray(container)) return typeof step === 'number' && Object.hasOwn(container, step)
+  return typeof step === 'string' && isObject(container) && Object.hasOwn(container, step)
+}

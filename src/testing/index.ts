@@ -1,0 +1,22 @@
+/**
+ * For tests: an in-memory store, a clock that is moved by hand, a store that fails on demand, and the conformance
+ * suites that every store of this package passes, for stores of your own.
+ */
+export type { MemoryStoreOptions } from '../stores/memory.ts'
+export { memoryStore } from '../stores/memory.ts'
+export type {
+  FailureOptions,
+  FaultOptions,
+  FaultyStore,
+  HeldCalls,
+  StoreCall,
+  StoreFaults,
+  StoreOperation,
+} from './faulty-store.ts'
+export { faultyStore } from './faulty-store.ts'
+export type { ManualClock } from './manual-clock.ts'
+export { manualClock } from './manual-clock.ts'
+export type { StoreAbility, StoreCase, StoreContext, StoreFacts, StoreUnderTest } from './store-suite.ts'
+export { storeCases } from './store-suite.ts'
+
+// The adapter suite goes below.

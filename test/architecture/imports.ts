@@ -1,0 +1,137 @@
+import { type Import, importsOf } from './syntax.ts'
+import { sourcesOf, type Tree } from './tree.ts'
+
+/**
+ * The ranks of `src`: an import goes to the own folder or to a lower rank, never sideways.
+ *
+ * The leaves have a rank too, for those that may import them; what they import themselves `leafFaults` says.
+ */
+const ranks: Readonly<Record<string, number>> = {
+  contract: 0,
+  'errors.ts': 0,
+  'error-catalog.ts': 1,
+  crypto: 1,
+  transports: 2,
+  codecs: 2,
+  core: 3,
+  stores: 4,
+  adapters: 4,
+  'index.ts': 4,
+  users: 4,
+  jwt: 4,
+  observe: 4,
+  config: 5,
+  testing: 5,
+  'express-session': 5,
+  cli: 5,
+  dashboard: 5,
+}
+
+/** The one leaf that the root door wires in: the store of those who choose none. */
+const defaultStore = 'src/stores/memory.ts'
+const leaves = new Set(['stores', 'adapters'])
+/** The folders that run on any platform. */
+const pure = new Set(['contract', 'crypto', 'transports', 'codecs', 'core', 'errors.ts', 'index.ts'])
+
+/** Imports that do not go to a lower rank, and folders without one. */
+export function rankFaults(tree: Tree): string[] {
+  const unranked = [...sourcesOf(tree).keys()].filter((path) => ranks[partOf(path)] === undefined)
+  const faults = eachImport(tree, (path, { specifier, file }) => {
+    const from = partOf(path)
+    if (file === undefined) return undefined
+    const to = partOf(file)
+    if (!file.startsWith('src/')) return `${path}: ${specifier} is outside of src`
+    if (from === to || leaves.has(from)) return undefined
+    if (from === 'index.ts' && file === defaultStore) return undefined
+    const [high = 0, low = 0] = [ranks[from], ranks[to]]
+    return low < high ? undefined : `${path} (rank ${high}) imports ${file} (rank ${low})`
+  })
+  return [...unranked.map((path) => `${path} is in a place without a rank`), ...faults]
+}
+
+/** Leaves that import more than types of the contract, errors, private files of their folder and built-ins. */
+export function leafFaults(tree: Tree): string[] {
+  return eachImport(tree, (path, { specifier, file, typeOnly, dynamic }) => {
+    const folder = partOf(path)
+    if (!leaves.has(folder)) return undefined
+    if (file === undefined) {
+      const allowed = typeOnly || specifier.startsWith('node:')
+      return allowed ? undefined : `${path} imports the package ${specifier} at run time`
+    }
+    if (file === 'src/errors.ts' || (typeOnly && partOf(file) === 'contract')) return undefined
+    const sibling = file.startsWith(`src/${folder}/`)
+    if (sibling && file.startsWith(`src/${folder}/_`)) return undefined
+    // The door of the folder picks a leaf by name, and loads no other.
+    if (sibling && path === `src/${folder}/index.ts` && (dynamic || typeOnly)) return undefined
+    return `${path} imports ${file}; a leaf imports types of the contract, errors.ts and _files of its folder`
+  })
+}
+
+/** Import cycles, those of types included: each as the path that leads back to its beginning. */
+export function cycles(tree: Tree): string[] {
+  const sources = sourcesOf(tree)
+  const edges = new Map<string, string[]>()
+  for (const [path, text] of sources) {
+    const files = importsOf(path, text).map(({ file }) => file)
+    edges.set(
+      path,
+      files.filter((file) => file !== undefined),
+    )
+  }
+  const found: string[] = []
+  const done = new Set<string>()
+  const walk = (path: string, trail: string[]): void => {
+    const start = trail.indexOf(path)
+    if (start >= 0) {
+      found.push([...trail.slice(start), path].join(' -> '))
+      return
+    }
+    if (done.has(path)) return
+    for (const next of edges.get(path) ?? []) walk(next, [...trail, path])
+    done.add(path)
+  }
+  for (const path of sources.keys()) walk(path, [])
+  return found
+}
+
+/** Relative imports of files that do not exist, and those that do not name their extension. */
+export function danglingImports(tree: Tree): string[] {
+  return eachImport(tree, (path, { specifier, file }) =>
+    file === undefined || tree.has(file) ? undefined : `${path}: there is no ${specifier}`,
+  )
+}
+
+/** Packages that are imported at run time but not declared, or loaded eagerly by what runs on any platform. */
+export function packageFaults(tree: Tree): string[] {
+  const manifest = JSON.parse(tree.get('package.json') ?? '{}') as Record<string, Record<string, string> | undefined>
+  const installed = new Set(Object.keys(manifest['dependencies'] ?? {}))
+  const expected = new Set([...installed, ...Object.keys(manifest['peerDependencies'] ?? {})])
+  return eachImport(tree, (path, { specifier, file, typeOnly, dynamic }) => {
+    if (file !== undefined || specifier.startsWith('node:')) return undefined
+    const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+    if (!(typeOnly ? expected : installed).has(name)) return `${path} imports ${name}, which is no dependency`
+    if (pure.has(partOf(path)) && !dynamic) return `${path} imports the package ${name} eagerly`
+    return undefined
+  })
+}
+
+/** The top folder below src, or the file that lies there itself. */
+function partOf(path: string): string {
+  return path.split('/')[1] ?? ''
+}
+
+/** Whether the file runs on any platform. */
+export function isPure(path: string): boolean {
+  return path.startsWith('src/') && pure.has(partOf(path))
+}
+
+function eachImport(tree: Tree, judge: (path: string, what: Import) => string | undefined): string[] {
+  const faults: string[] = []
+  for (const [path, text] of sourcesOf(tree)) {
+    for (const what of importsOf(path, text)) {
+      const fault = judge(path, what)
+      if (fault !== undefined) faults.push(fault)
+    }
+  }
+  return faults
+}

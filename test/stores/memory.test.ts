@@ -1,0 +1,7 @@
+import { describe, it } from 'vitest'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { storeCases } from '../../src/testing/index.ts'
+
+describe('memoryStore', () => {
+  for (const { title, run } of storeCases(({ clock }) => memoryStore({ clock }))) it(title, run)
+})
