@@ -8,7 +8,7 @@ import type { Store } from './store.ts'
 export interface ResponseFacts {
   /** The response's status code. */
   readonly status?: number
-  /** What the handler threw. A thrown error with a `status` or `statusCode` below 500 counts as that status. */
+  /** What the handler threw. An error with a `status` or `statusCode` of 4xx counts as that answer, any other as a failure. */
   readonly error?: unknown
 }
 

@@ -15,6 +15,7 @@ import type { State } from './state.ts'
  * holds a good token keeps it.
  */
 export function finishState(engine: Engine, state: State, response: ResponseFacts): Committed | Promise<Committed> {
+  if (state.exchange !== null) state.begun = true
   if (state.busy !== null) return afterwards(state, () => finishState(engine, state, response))
   const todo = planOf(engine, state, !engine.settings.commitOn(response))
   if (todo.step === 'nothing' && !todo.end) return conclude(engine, state, 'nothing')

@@ -184,12 +184,13 @@ function commitRule(commitOn: NonNullable<SessionsOptions['commitOn']>): Setting
   if (typeof commitOn === 'function') return commitOn
   if (commitOn === 'always') return () => true
   if (commitOn !== 'success') refuse("commitOn is 'success', 'always' or a function")
-  return ({ status = 200, error }) => (error === undefined ? status : statusOf(error)) < 500
+  return ({ status = 200, error }) => status < 500 && (error === undefined || isClientError(error))
 }
 
-function statusOf(error: unknown): number {
-  const { status, statusCode } = (error ?? {}) as { status?: unknown; statusCode?: unknown }
-  return typeof status === 'number' ? status : typeof statusCode === 'number' ? statusCode : 500
+/** Whether what was thrown stands for a 4xx answer, as frameworks understand it. */
+function isClientError(error: unknown): boolean {
+  const { status, statusCode = status } = (error ?? {}) as { status?: unknown; statusCode?: unknown }
+  return Number.isInteger(statusCode) && Number(statusCode) >= 400 && Number(statusCode) < 500
 }
 
 function proxies(trustProxy: boolean | number): number {

@@ -22,7 +22,7 @@ export function writeHeaders(engine: Engine, state: State, exchange: Exchange): 
     forbidStorage(exchange)
   }
   if (state.clearSiteData) exchange.setHeader('clear-site-data', '"cache", "cookies", "storage"')
-  if (state.accessed && transport.vary !== null) vary(exchange, transport.vary)
+  if ((state.accessed || outgoing !== null) && transport.vary !== null) vary(exchange, transport.vary)
 }
 
 /** Whether the request was TLS where the client sent it, as far as the proxies in front can be believed. */

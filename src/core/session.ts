@@ -38,9 +38,11 @@ export class LiveSession implements Session<AnyData, AnyData> {
   }
 
   get id(): string {
+    this.#state.accessed = true
     return this.#host.idOf(this.#state)
   }
   get isNew(): boolean {
+    this.#state.accessed = true
     return this.#state.record === null
   }
   get isChanged(): boolean {
@@ -51,9 +53,11 @@ export class LiveSession implements Session<AnyData, AnyData> {
     return this.#seen().createdAt
   }
   get expiresAt(): number {
-    return this.#state.record?.expiresAt ?? this.#host.deadline(this.#state.envelope)
+    const envelope = this.#seen()
+    return this.#state.record?.expiresAt ?? this.#host.deadline(envelope)
   }
   get lastSeenAt(): number {
+    this.#state.accessed = true
     return this.#host.lastSeen(this.#state)
   }
   get userId(): string | undefined {
@@ -203,7 +207,7 @@ function assertWritable(state: State): void {
 }
 
 function assertCookie(state: State, what: string): void {
-  if (!state.headersSent) return
+  if (!state.begun && !state.headersSent) return
   throw new SessionError('HEADERS_SENT', `${what} needs a cookie, and the response has begun: call it before`)
 }
 

@@ -41,7 +41,9 @@ export class State {
   clearSiteData = false
   /** The token that the response must carry. */
   outgoing: { readonly token: string; readonly created: boolean } | null = null
-  /** The response has been given what it needs: no cookie can be set any more. */
+  /** The response has begun: nothing that would need a cookie may be asked for any more. */
+  begun = false
+  /** The response has been given what it needs. */
   sent = false
   /** The commit under way. */
   busy: Promise<unknown> | null = null

@@ -1,9 +1,18 @@
 /**
  * For tests: an in-memory store, a clock that is moved by hand, a store that fails on demand, and the conformance
- * suites that every store of this package passes, for stores of your own.
+ * suites that every store and every adapter of this package passes, for your own.
  */
 export type { MemoryStoreOptions } from '../stores/memory.ts'
 export { memoryStore } from '../stores/memory.ts'
+export {
+  type AdapterAnswer,
+  type AdapterCase,
+  type AdapterHandler,
+  type AdapterRequest,
+  adapterCases,
+  type ServedAdapter,
+  type StartAdapter,
+} from './adapter-suite.ts'
 export type {
   FailureOptions,
   FaultOptions,
@@ -19,4 +28,3 @@ export { manualClock } from './manual-clock.ts'
 export type { StoreAbility, StoreCase, StoreContext, StoreFacts, StoreUnderTest } from './store-suite.ts'
 export { storeCases } from './store-suite.ts'
 
-// The adapter suite goes below.
