@@ -59,7 +59,7 @@ export function writeWire(envelope: Envelope, table?: readonly unknown[]): strin
   return `${text}}`
 }
 
-/** The object of a text in the wire form, or null if it is not one or of an unknown version. Its fields are unchecked. */
+/** The object of a text in the wire form, its fields unchecked; null for any other text and for an unknown version. */
 export function parseWire(text: string): Wire | null {
   let parsed: unknown
   try {

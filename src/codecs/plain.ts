@@ -18,13 +18,13 @@ export function isPlainEnvelope(envelope: Envelope): boolean {
 }
 
 /**
- * Finds a getter without running it. A property descriptor would do as well, but in a session of many small objects the
- * check then takes half as long again (30 instead of 20 % of `JSON.stringify` and `JSON.parse`). Part of the language
- * since ES2017 (Annex B.2.2.4).
+ * Finds a getter without running it. A property descriptor would do as well, but is slower: for 600 objects of six keys
+ * `encode` and `decode` then take 1.33 times as long as `JSON.stringify` and `JSON.parse`, instead of 1.29 (Node 20).
+ * Annex B of ECMA-262 since 2017, so every engine has it.
  */
 const { __lookupGetter__: getterOf } = Object.prototype as unknown as { __lookupGetter__(key: string): unknown }
 
-/** Every save runs this over the whole session; each statement was measured against `JSON.stringify`. */
+/** Every save runs this over the whole session, so it allocates nothing of its own and keeps no path. */
 function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'string':

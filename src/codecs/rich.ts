@@ -6,14 +6,26 @@ import { isPlainEnvelope } from './plain.ts'
 import { revive, type TableRow } from './revive.ts'
 import { builtinTypeOf, builtinTypes, describeSpecial, type SpecialType } from './special-types.ts'
 
-/** How instances of a class of the application are stored. */
+/**
+ * How instances of a class of the application are stored.
+ *
+ *     const money: CustomType = {
+ *       name: 'money',
+ *       is: (value) => value instanceof Money,
+ *       encode: (value: Money) => [value.amount, value.currency],
+ *       decode: ([amount, currency]: [bigint, string]) => new Money(amount, currency),
+ *     }
+ */
 export interface CustomType {
   /**
    * The tag in the payload. Unique, not the name of a built-in type, and not to be changed while sessions with it live:
    * a payload with an unknown tag counts as corrupt.
    */
   readonly name: string
-  /** Whether this type writes the value. Asked about everything but plain JSON and the built-in primitives, before the built-in types. */
+  /**
+   * Whether this type writes the value. Asked about objects, functions and symbols that are not plain JSON, before the
+   * built-in types.
+   */
   is(value: unknown): boolean
   /** Something that can be stored in place of the value: plain JSON, built-in types, or other custom types. */
   encode(value: unknown): unknown
@@ -21,8 +33,9 @@ export interface CustomType {
   decode(plain: unknown): unknown
 }
 
+/** What `richCodec` stores besides the built-in types. */
 export interface RichCodecOptions {
-  /** Types of the application, asked in this order. Default: none. */
+  /** Types of the application; the first whose `is` says yes writes a value. Default: none. */
   readonly types?: readonly CustomType[]
 }
 
@@ -32,7 +45,7 @@ export interface RichCodecOptions {
  * A session of plain JSON values is stored as plain JSON and nothing else. These come back as they were, nested in any
  * way: Date, Map, Set, BigInt, URL, RegExp, typed arrays, ArrayBuffer, DataView, `undefined`, NaN, -0, the infinities
  * and the registered types. Not kept: shared identity (two references become two copies), holes in arrays (they become
- * `undefined`), properties besides the elements of an array or a built-in object, a null prototype, the class of a Buffer.
+ * `undefined`), further properties of an array or a built-in object, a null prototype, the class of a Buffer.
  *
  * In the payload a special value stands as its plain form, and the field `t` lists `[tag, ...path]` for each, inner
  * ones first. The table is beside the data, so nothing in the data can pass for a tag:

@@ -15,7 +15,7 @@ export interface SpecialType {
   decode(plain: unknown): unknown
 }
 
-/** The built-in type of a value, or undefined if it is of none: a function, a symbol, an instance of some other class. */
+/** The built-in type of a value; undefined for a function, a symbol and an instance of any other class. */
 export function builtinTypeOf(value: unknown): SpecialType | undefined {
   switch (typeof value) {
     case 'undefined':

@@ -6,15 +6,18 @@ import { type Engine, freshEnvelope, ownerOf, pack } from './engine.ts'
 import { deadline } from './expiry.ts'
 import { apply } from './intents.ts'
 import { move } from './move.ts'
-import { placeRecord } from './place.ts'
+import { type Placed, placeRecord } from './place.ts'
 import type { Plan } from './plan.ts'
 import { refresh } from './refresh.ts'
 import { Batch, type State } from './state.ts'
 import { idOf } from './token.ts'
 
 /** Performs a plan. What it could not store is due again. */
-export async function carryOut(engine: Engine, state: State, plan: Plan): Promise<Outcome> {
-  if (!plan.end) return carryOutStep(engine, state, plan)
+export function carryOut(engine: Engine, state: State, plan: Plan): Promise<Outcome> {
+  return plan.end ? endFirst(engine, state, plan) : carryOutStep(engine, state, plan)
+}
+
+async function endFirst(engine: Engine, state: State, plan: Plan): Promise<Outcome> {
   // Taken out one by one: an end that failed is due again.
   for (let place = state.ended[0]; place !== undefined; place = state.ended[0]) {
     await endSession(engine, place)
@@ -30,7 +33,12 @@ async function carryOutStep(engine: Engine, state: State, { step }: Plan): Promi
   if (step === 'refuse') return gone(engine, state)
   const batch = new Batch(state)
   try {
-    const outcome = await change(engine, state, batch, step)
+    let outcome = await changes[step](engine, state, batch)
+    // An automatic rotation has moved the session, and this request was allowed to follow.
+    while (outcome === 'elsewhere') {
+      if (state.regenerate) outcome = await move(engine, state, batch)
+      else outcome = batch.empty ? 'moved' : await replace(engine, state, batch)
+    }
     if (outcome === 'gone' && state.login) return await loginAfresh(engine, state, batch)
     if (outcome === 'gone') return gone(engine, state)
     batch.stored()
@@ -41,19 +49,9 @@ async function carryOutStep(engine: Engine, state: State, { step }: Plan): Promi
   }
 }
 
-async function change(
-  engine: Engine,
-  state: State,
-  batch: Batch,
-  step: 'create' | 'replace' | 'move',
-): Promise<Outcome> {
-  if (step === 'create') return create(engine, state)
-  const outcome = await (step === 'move' ? move(engine, state, batch) : replace(engine, state, batch))
-  if (outcome !== 'elsewhere') return outcome
-  // An automatic rotation has moved the session, and this request was allowed to follow.
-  if (state.regenerate) return change(engine, state, batch, 'move')
-  return batch.empty ? 'moved' : change(engine, state, batch, 'replace')
-}
+type Change = (engine: Engine, state: State, batch: Batch) => Promise<Outcome | 'elsewhere'>
+
+const changes: Record<'create' | 'replace' | 'move', Change> = { create, replace, move }
 
 /** Stores a session for the first time, under a token of its own: nothing that the client sent becomes one. */
 async function create(engine: Engine, state: State): Promise<Outcome> {
@@ -68,25 +66,30 @@ async function create(engine: Engine, state: State): Promise<Outcome> {
     listeners.emit('limit', { at: settings.clock(), limit: 'create' })
     throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session')
   }
-  const placed = await placeRecord(engine, await pack(engine, state.envelope, 1), state.token)
+  const placed = await engine.queue.watch(place(engine, state))
   state.settle(placed, true)
   listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...ownerOf(state.envelope) })
   return 'created'
 }
 
+async function place(engine: Engine, state: State): Promise<Placed> {
+  return placeRecord(engine, await pack(engine, state.envelope, 1), state.token)
+}
+
 /** Writes the changes over the version they were made on, or makes them again on what came in between. */
-async function replace(engine: Engine, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
+function replace(engine: Engine, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
   const { key } = state
   if (key === null) throw new Error('a session without a record cannot be replaced')
   return engine.queue.run(key, async (lane) => {
-    if (!(await refresh(engine, state, batch, lane.latest))) return 'gone'
+    if (lane.latest !== undefined && !(await refresh(engine, state, batch, lane.latest))) return 'gone'
     for (let attempt = 1; attempt <= mostAttempts; attempt++) {
       const { record } = state
       // Another key has a queue of its own to wait in.
       if (state.key !== key || record === null) return 'elsewhere'
-      const packing = pack(engine, state.envelope, record.version + 1)
+      const now = engine.settings.clock()
+      const packing = pack(engine, state.envelope, record.version + 1, now)
       const next = packing instanceof Promise ? await packing : packing
-      if (next.expiresAt <= engine.settings.clock()) return 'gone'
+      if (next.expiresAt <= now) return 'gone'
       if (await engine.store.replace(key, next, record.version)) {
         lane.latest = state.record = next
         return 'saved'

@@ -1,5 +1,5 @@
 import type { Envelope } from '../contract/codec.ts'
-import type { StandardSchema } from '../contract/schema.ts'
+import type { SchemaIssue, StandardSchema } from '../contract/schema.ts'
 import type { Store, StoredRecord } from '../contract/store.ts'
 import type { Eventually } from '../crypto/hash.ts'
 import { SessionError } from '../errors.ts'
@@ -48,17 +48,22 @@ export function ownerOf({ userId }: Pick<Envelope, 'userId'>): { userId?: string
  *
  * Throws `RECORD_TOO_LARGE`, `VALUE_INVALID` or `DATA_INVALID`, before any store call.
  */
-export function pack(engine: Engine, envelope: Envelope, version: number): Eventually<StoredRecord> {
+export function pack(
+  engine: Engine,
+  envelope: Envelope,
+  version: number,
+  now: number = engine.settings.clock(),
+): Eventually<StoredRecord> {
   const { settings } = engine
   if (settings.migrate !== null) envelope.dataVersion = settings.migrate.version
-  if (settings.schema === null) return packed(engine, envelope, version)
+  if (settings.schema === null) return packed(engine, envelope, version, now)
   return checkData(settings.schema, envelope.data).then((fault) => {
-    if (fault === null) return packed(engine, envelope, version)
+    if (fault === null) return packed(engine, envelope, version, now)
     throw new SessionError('DATA_INVALID', `the session's data does not fit the schema: ${fault}`)
   })
 }
 
-function packed(engine: Engine, envelope: Envelope, version: number): StoredRecord {
+function packed(engine: Engine, envelope: Envelope, version: number, now: number): StoredRecord {
   const { settings } = engine
   checkKeys(engine, envelope)
   const payload = settings.codec.encode(envelope)
@@ -69,7 +74,7 @@ function packed(engine: Engine, envelope: Envelope, version: number): StoredReco
       tooLarge(engine, 'recordBytes', `${bytes} bytes, and limits.recordBytes allows ${settings.recordBytes}`)
     }
   }
-  const expiresAt = deadline(envelope, settings.clock(), settings.timeouts)
+  const expiresAt = deadline(envelope, now, settings.timeouts)
   return envelope.userId === undefined
     ? { payload, version, expiresAt }
     : { payload, version, expiresAt, userId: envelope.userId }
@@ -91,7 +96,15 @@ function tooLarge(engine: Engine, limit: 'recordBytes' | 'keys', fact: string): 
 export async function checkData(schema: StandardSchema, data: Record<string, unknown>): Promise<string | null> {
   const { issues } = await schema['~standard'].validate(data)
   if (issues === undefined) return null
-  return issues
-    .map(({ path = [] }) => path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.') || 'data')
-    .join(', ')
+  const told = issues.slice(0, mostFaults).map(({ path = [] }) => shownPath(path))
+  return told.join(', ') + (issues.length > told.length ? ` and ${issues.length - told.length} more` : '')
+}
+
+const mostFaults = 5
+const longestPath = 120
+
+/** A path for a log: its keys may come from a client, so it is cut, and nothing in it breaks a line. */
+function shownPath(path: NonNullable<SchemaIssue['path']>): string {
+  const text = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.') || 'data'
+  return text.slice(0, longestPath).replaceAll(/[\p{Cc}\u2028\u2029]/gu, '?')
 }

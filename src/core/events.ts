@@ -28,11 +28,14 @@ export class Listeners {
     const listeners = this.#listeners.get(name)
     if (listeners === undefined) return
     const event = { type: name, ...facts } as never
+    const report = (error: unknown) => console.error(`coatcheck: a listener of "${name}" threw`, error)
     for (const listener of listeners) {
       try {
-        listener(event)
+        const answer: unknown = listener(event)
+        // Nothing waits for an asynchronous listener, but its rejection must not end the process.
+        if (answer instanceof Promise) answer.catch(report)
       } catch (error) {
-        console.error(`coatcheck: a listener of "${name}" threw`, error)
+        report(error)
       }
     }
   }

@@ -36,10 +36,13 @@ export async function saveState(engine: Engine, state: State): Promise<void> {
 /** Lets one commit of a state run at a time. */
 export function exclusively<Result>(state: State, work: () => Promise<Result>): Promise<Result> {
   if (state.busy !== null) return afterwards(state, () => exclusively(state, work))
-  const done = work().finally(() => {
-    state.busy = null
-  })
+  const done = work()
   state.busy = done
+  const release = () => {
+    state.busy = null
+  }
+  // Asked first, so it is told first: before the caller and before the next in turn.
+  done.then(release, release)
   return done
 }
 
@@ -51,14 +54,16 @@ function afterwards<Result>(state: State, work: () => Result | Promise<Result>):
 function planOf({ settings }: Engine, state: State, failed: boolean): Plan {
   const { record } = state
   const stored = record !== null
+  const changed = stored ? state.changed : state.substantial
   const rotate = state.rotate && !state.headersSent
   return plan({
     stored,
-    changed: stored ? state.changed : state.substantial,
+    changed,
     ending: state.ended.length > 0,
     moving: state.regenerate || rotate,
     login: state.login,
-    stale: stored && (state.touch || isStale(state.envelope, record, settings.clock(), settings.timeouts)),
+    // A change extends the deadline anyway.
+    stale: stored && !changed && (state.touch || isStale(state.envelope, record, settings.clock(), settings.timeouts)),
     barred: state.barred,
     failed,
   })

@@ -27,6 +27,9 @@ class Call implements StoreCallOptions {
   }
 }
 
+/** Longer timers fire at once: their delay is a signed 32-bit number of ms. */
+const longestTimer = 2 ** 31 - 1
+
 /** What became of a failed call. */
 export type FaultListener = (operation: string, error: SessionError) => void
 
@@ -45,7 +48,7 @@ export class Guard {
 
   constructor(storeName: string, timeoutMs: number, onFault: FaultListener) {
     this.#storeName = storeName
-    this.#timeoutMs = timeoutMs
+    this.#timeoutMs = Math.min(timeoutMs, longestTimer)
     this.#onFault = onFault
   }
 

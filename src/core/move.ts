@@ -29,7 +29,7 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
     )
   }
   return queue.run(key, async (lane) => {
-    if (!(await refresh(engine, state, batch, lane.latest))) return 'gone'
+    if (lane.latest !== undefined && !(await refresh(engine, state, batch, lane.latest))) return 'gone'
     if (state.key !== key) return 'elsewhere'
     const now = settings.clock()
     state.envelope.rotatedAt = now

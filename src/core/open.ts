@@ -2,6 +2,7 @@ import type { Envelope, Retired } from '../contract/codec.ts'
 import type { InvalidReason } from '../contract/events.ts'
 import type { Exchange } from '../contract/exchange.ts'
 import type { StoredRecord } from '../contract/store.ts'
+import type { Eventually } from '../crypto/hash.ts'
 import { openText } from '../crypto/seal.ts'
 import { isOutage } from '../errors.ts'
 import { barredMs, checkData, type Engine, freshEnvelope, graceMs, ownerOf, sealPurpose } from './engine.ts'
@@ -17,6 +18,8 @@ type Found =
       readonly key: string
       readonly record: StoredRecord
       readonly envelope: Envelope
+      /** Epoch ms at which it was found to be live. */
+      readonly at: number
     }
   | { readonly kind: 'retired' }
   | { readonly kind: 'nothing' }
@@ -27,17 +30,17 @@ const retired: Found = { kind: 'retired' }
 const nothing: Found = { kind: 'nothing' }
 
 /** Finds the session that a request's candidates stand for, or begins a new one. */
-export async function openState(
-  engine: Engine,
-  exchange: Exchange | null,
-  candidates: readonly string[],
-): Promise<State> {
+export function openState(engine: Engine, exchange: Exchange | null, candidates: readonly string[]): Eventually<State> {
   if (candidates.length === 0) return begin(engine, exchange, false)
   const tokens = issuable(engine, candidates)
   if (tokens.length === 0) {
     invalid(engine, 'malformed')
     return begin(engine, exchange, true)
   }
+  return openPresented(engine, exchange, tokens)
+}
+
+async function openPresented(engine: Engine, exchange: Exchange | null, tokens: readonly string[]): Promise<State> {
   try {
     const [only] = tokens
     const found = tokens.length === 1 && only !== undefined ? await load(engine, only) : await loadOne(engine, tokens)
@@ -70,7 +73,7 @@ function begin(engine: Engine, exchange: Exchange | null, presented: boolean, ba
 function resume(
   { settings }: Engine,
   exchange: Exchange | null,
-  { token, key, record, envelope }: Extract<Found, { kind: 'live' }>,
+  { token, key, record, envelope, at }: Extract<Found, { kind: 'live' }>,
   presented: readonly string[],
 ): State {
   const state = new State(envelope, { exchange, presented: true })
@@ -79,7 +82,7 @@ function resume(
   state.record = record
   // A token that was followed to its successor: the answer that should have brought the new one was lost.
   if (!presented.includes(token)) state.outgoing = { token, created: false }
-  state.rotate = settings.clock() - (envelope.rotatedAt ?? envelope.createdAt) >= settings.rotateEvery
+  state.rotate = at - (envelope.rotatedAt ?? envelope.createdAt) >= settings.rotateEvery
   return state
 }
 
@@ -101,8 +104,8 @@ export async function load(engine: Engine, token: string, followed = 0): Promise
     const hashed = engine.tokens.keyOf(token, generation)
     const key = typeof hashed === 'string' ? hashed : await hashed
     const record = await engine.store.read(key)
-    if (record !== null && engine.settings.clock() < record.expiresAt)
-      return judge(engine, token, key, record, followed)
+    const now = engine.settings.clock()
+    if (record !== null && now < record.expiresAt) return judge(engine, token, key, record, now, followed)
   }
   return invalid(engine, 'unknown')
 }
@@ -112,27 +115,29 @@ function judge(
   token: string,
   key: string,
   record: StoredRecord,
+  now: number,
   followed: number,
 ): Found | Promise<Found> {
-  const { clock, timeouts, codec, schema, migrate } = engine.settings
+  const { timeouts, codec, schema } = engine.settings
   const envelope = codec.decode(record.payload)
   if (envelope === null) return invalid(engine, 'corrupt', key)
   if (envelope.retired !== undefined) return follow(engine, token, envelope.retired, followed)
-  if (clock() >= absoluteDeadline(envelope, timeouts)) {
-    engine.listeners.emit('expired', { at: clock(), id: idOf(key), ...ownerOf(envelope) })
+  if (now >= absoluteDeadline(envelope, timeouts)) {
+    engine.listeners.emit('expired', { at: now, id: idOf(key), ...ownerOf(envelope) })
     return nothing
   }
   if (!upToDate(engine, envelope)) return invalid(engine, 'newer-version', key)
-  const live = { kind: 'live', token, key, record, envelope } as const
+  const live = { kind: 'live', token, key, record, envelope, at: now } as const
   if (schema === null) return live
   return checkData(schema, envelope.data).then((fault) => (fault === null ? live : invalid(engine, 'schema', key)))
+}
 
-  function upToDate({ settings }: Engine, loaded: Envelope): boolean {
-    const version = loaded.dataVersion ?? 0
-    const present = settings.migrate?.version ?? 0
-    if (version < present && migrate !== null) loaded.data = migrate.up(loaded.data, version)
-    return version <= present
-  }
+/** Carries the data over to the present shape; false if it is of a newer one. */
+function upToDate({ settings: { migrate } }: Engine, envelope: Envelope): boolean {
+  const version = envelope.dataVersion ?? 0
+  const present = migrate?.version ?? 0
+  if (version < present && migrate !== null) envelope.data = migrate.up(envelope.data, version)
+  return version <= present
 }
 
 async function follow(

@@ -18,6 +18,7 @@ export interface Lane {
  */
 export class CommitQueue {
   readonly #lanes = new Map<string, Lane>()
+  readonly #turnless = new Set<Promise<unknown>>()
 
   /** Runs `work` when all that were queued for the key before it are done. */
   run<Result>(key: string, work: (lane: Lane) => Promise<Result>): Promise<Result> {
@@ -26,34 +27,48 @@ export class CommitQueue {
       lane = { latest: undefined, fault: undefined, users: 0, last: undefined }
       this.#lanes.set(key, lane)
     }
-    const turn = this.#turn(key, lane, lane.last, work)
+    lane.users++
+    const turn = lane.last === undefined ? work(lane) : takeTurn(lane, lane.last, work)
     lane.last = turn
+    // Asked first, so it is told first: before the caller and before the next in turn.
+    turn.then(
+      () => this.#leave(key, lane),
+      (error) => {
+        if (isOutage(error)) lane.fault = error
+        this.#leave(key, lane)
+      },
+    )
     return turn
+  }
+
+  /** Takes no turn, for nobody else has the key yet; only `idle` waits for it. */
+  watch<Result>(work: Promise<Result>): Promise<Result> {
+    this.#turnless.add(work)
+    const done = () => this.#turnless.delete(work)
+    work.then(done, done)
+    return work
   }
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.#lanes.size > 0) await Promise.allSettled(Array.from(this.#lanes.values(), (lane) => lane.last))
-  }
-
-  async #turn<Result>(
-    key: string,
-    lane: Lane,
-    previous: Promise<unknown> | undefined,
-    work: (lane: Lane) => Promise<Result>,
-  ): Promise<Result> {
-    lane.users++
-    try {
-      if (previous !== undefined) await previous.then(ignore, ignore)
-      if (lane.fault !== undefined) throw lane.fault
-      return await work(lane)
-    } catch (error) {
-      if (isOutage(error)) lane.fault = error
-      throw error
-    } finally {
-      if (--lane.users === 0) this.#lanes.delete(key)
+    while (this.#lanes.size + this.#turnless.size > 0) {
+      await Promise.allSettled([...Array.from(this.#lanes.values(), (lane) => lane.last), ...this.#turnless])
     }
   }
+
+  #leave(key: string, lane: Lane): void {
+    if (--lane.users === 0) this.#lanes.delete(key)
+  }
+}
+
+async function takeTurn<Result>(
+  lane: Lane,
+  previous: Promise<unknown>,
+  work: (lane: Lane) => Promise<Result>,
+): Promise<Result> {
+  await previous.then(ignore, ignore)
+  if (lane.fault !== undefined) throw lane.fault
+  return work(lane)
 }
 
 function ignore(): void {

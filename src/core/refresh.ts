@@ -6,16 +6,14 @@ import type { Batch, State } from './state.ts'
 /**
  * Brings a session up to what its key holds now, the batch's changes made on it again.
  *
- * False if it is gone: ended, expired, or moved to a token that this request may not follow to. `latest` undefined
- * means that nothing is known to be newer.
+ * False if it is gone: ended, expired, or moved to a token that this request may not follow to.
  */
 export async function refresh(
   engine: Engine,
   state: State,
   batch: Batch,
-  latest: StoredRecord | null | undefined,
+  latest: StoredRecord | null,
 ): Promise<boolean> {
-  if (latest === undefined) return true
   const { key, record } = state
   if (key === null || record === null || latest === null) return false
   if (latest.version <= record.version) return true

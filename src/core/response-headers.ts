@@ -38,7 +38,8 @@ function isLocal(exchange: Exchange): boolean {
 }
 
 function forbidStorage(exchange: Exchange): void {
-  if (!/\b(no-store|private)\b/i.test(exchange.responseHeader('cache-control') ?? '')) {
+  // RFC 9111 section 5.2.2.7: `private` with field names keeps only those fields private.
+  if (!/(^|,)\s*(no-store|private)\s*(,|$)/i.test(exchange.responseHeader('cache-control') ?? '')) {
     exchange.setHeader('cache-control', 'no-store')
   }
 }

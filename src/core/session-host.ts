@@ -37,6 +37,7 @@ export function createHost(engine: Engine): SessionHost & { draw(state: State): 
     },
     stamp: () => toBase64Url(settings.random(stampBytes)),
     fresh: () => freshEnvelope(settings.clock()),
+    copyOf: (envelope) => settings.codec.decode(settings.codec.encode(envelope))?.data ?? {},
     save: (state) => saveState(engine, state),
     takeFlash: (state, key) => exclusively(state, () => takeFlash(engine, state, key)),
   }

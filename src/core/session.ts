@@ -3,7 +3,6 @@ import type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, Sess
 import { SessionError } from '../errors.ts'
 import { FlashBag } from './flash.ts'
 import { type Intent, own } from './intents.ts'
-import { snapshot } from './snapshot.ts'
 import type { State } from './state.ts'
 
 /** What a session asks the engine for. */
@@ -15,6 +14,8 @@ export interface SessionHost {
   lastSeen(state: State): number
   stamp(): string
   fresh(): Envelope
+  /** The data as it would come back from the store, without a reference to what is in use. */
+  copyOf(envelope: Envelope): Record<string, unknown>
   save(state: State): Promise<void>
   takeFlash(state: State, key: string): Promise<unknown>
 }
@@ -146,7 +147,7 @@ export class LiveSession implements Session<AnyData, AnyData> {
   toJSON(): SessionJson {
     return {
       id: this.id,
-      data: snapshot(this.#seen().data) as Record<string, unknown>,
+      data: this.#host.copyOf(this.#seen()),
       created_at: new Date(this.createdAt).toISOString(),
       expires_at: new Date(this.expiresAt).toISOString(),
     }

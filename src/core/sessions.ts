@@ -12,6 +12,7 @@ import type {
   SweeperOptions,
 } from '../contract/sessions.ts'
 import type { Store } from '../contract/store.ts'
+import type { Eventually } from '../crypto/hash.ts'
 import { SessionError } from '../errors.ts'
 import { need } from './abilities.ts'
 import { createContext } from './current.ts'
@@ -74,13 +75,14 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   async open(source: Exchange | FetchRequest | string | null): Promise<Session> {
     if (this.#closed !== null) throw new SessionError('CLOSED', 'these sessions were closed')
     const { transport } = this.#engine.settings
-    let state: State
+    let opening: Eventually<State>
     if (source === null || typeof source === 'string') {
-      state = await openState(this.#engine, null, source === null ? [] : [source])
+      opening = openState(this.#engine, null, source === null ? [] : [source])
     } else {
       const exchange = isExchange(source) ? source : requestExchange(source)
-      state = await openState(this.#engine, exchange, transport.read(exchange))
+      opening = openState(this.#engine, exchange, transport.read(exchange))
     }
+    const state = opening instanceof Promise ? await opening : opening
     const session = new LiveSession(this.#host, state)
     // A hash that takes time is made now, so that the id can be had without waiting.
     if (!this.#engine.tokens.immediate && state.key === null) await this.#host.draw(state)

@@ -8,6 +8,17 @@ export interface Exposure {
   readonly snapshot: unknown
 }
 
+/** The copy of what is neither plain nor a list, a Date, a Map or a Set: nothing else may pass for it. */
+class Likeness {
+  readonly kind: unknown
+  readonly content: unknown
+
+  constructor(kind: unknown, content: unknown) {
+    this.kind = kind
+    this.content = content
+  }
+}
+
 /**
  * A private structural copy, to tell later whether the original was changed in place.
  *
@@ -20,37 +31,55 @@ export function snapshot(value: unknown, depth = 0): unknown {
   if (depth > deepest) {
     throw new SessionError('VALUE_INVALID', `a value is nested deeper than ${deepest} levels, or contains itself`)
   }
-  if (Array.isArray(value)) return value.map((item) => snapshot(item, depth + 1))
+  const next = depth + 1
+  if (Array.isArray(value)) return value.map((item) => snapshot(item, next))
+  if (isPlain(value)) return propertiesOf(value, next)
   if (value instanceof Date) return new Date(value)
-  if (value instanceof URL || value instanceof RegExp) return String(value)
-  if (value instanceof Map) {
-    return new Map(Array.from(value, ([key, item]) => [snapshot(key, depth + 1), snapshot(item, depth + 1)]))
-  }
-  if (value instanceof Set) return new Set(Array.from(value, (item) => snapshot(item, depth + 1)))
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return bytesOf(value).slice()
-  const copy: Record<string, unknown> = Object.create(null)
-  for (const key of Object.keys(value)) copy[key] = snapshot((value as Record<string, unknown>)[key], depth + 1)
-  return copy
+  if (value instanceof Map) return new Map(Array.from(value, ([key, item]) => [snapshot(key, next), snapshot(item, next)]))
+  if (value instanceof Set) return new Set(Array.from(value, (item) => snapshot(item, next)))
+  const bytes = bytesOf(value)
+  if (bytes !== null) return new Likeness(kindOf(value), bytes.slice())
+  return new Likeness(kindOf(value), isText(value) ? String(value) : propertiesOf(value, next))
 }
 
 /** Whether a value still looks as it did when its snapshot was taken. The order of keys and entries counts. */
 export function matches(value: unknown, taken: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return Object.is(value, taken)
-  if (depth > deepest) return false
+  if (typeof taken !== 'object' || taken === null || depth > deepest) return false
   const next = depth + 1
-  if (Array.isArray(value)) {
-    return (
-      Array.isArray(taken) && value.length === taken.length && value.every((item, i) => matches(item, taken[i], next))
-    )
-  }
+  if (Array.isArray(value)) return Array.isArray(taken) && sameEntries(value, taken, next)
+  if (isPlain(value)) return Object.getPrototypeOf(taken) === null && sameProperties(value, taken, next)
   if (value instanceof Date) return taken instanceof Date && Object.is(value.getTime(), taken.getTime())
-  if (value instanceof URL || value instanceof RegExp) return String(value) === taken
   if (value instanceof Map) return taken instanceof Map && sameEntries([...value].flat(), [...taken].flat(), next)
   if (value instanceof Set) return taken instanceof Set && sameEntries([...value], [...taken], next)
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    return taken instanceof Uint8Array && sameEntries([...bytesOf(value)], [...taken], next)
-  }
-  if (typeof taken !== 'object' || taken === null) return false
+  if (!(taken instanceof Likeness) || taken.kind !== kindOf(value)) return false
+  const bytes = bytesOf(value)
+  if (bytes !== null) return sameEntries(bytes, taken.content as Uint8Array, next)
+  return isText(value) ? String(value) === taken.content : sameProperties(value, taken.content as object, next)
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Fully told by their text. */
+function isText(value: object): boolean {
+  return value instanceof URL || value instanceof RegExp
+}
+
+/** The class; of buffers their name, for what was stored as a Buffer of Node comes back as a Uint8Array. */
+function kindOf(value: object): unknown {
+  return bytesOf(value) === null ? Object.getPrototypeOf(value) : Object.prototype.toString.call(value)
+}
+
+function propertiesOf(value: object, depth: number): object {
+  const copy: Record<string, unknown> = Object.create(null)
+  for (const key of Object.keys(value)) copy[key] = snapshot((value as Record<string, unknown>)[key], depth)
+  return copy
+}
+
+function sameProperties(value: object, taken: object, depth: number): boolean {
   const keys = Object.keys(value)
   const takenKeys = Object.keys(taken)
   return (
@@ -58,17 +87,19 @@ export function matches(value: unknown, taken: unknown, depth = 0): boolean {
     keys.every(
       (key, i) =>
         key === takenKeys[i] &&
-        matches((value as Record<string, unknown>)[key], (taken as Record<string, unknown>)[key], next),
+        matches((value as Record<string, unknown>)[key], (taken as Record<string, unknown>)[key], depth),
     )
   )
 }
 
-function sameEntries(values: readonly unknown[], taken: readonly unknown[], depth: number): boolean {
-  return values.length === taken.length && values.every((value, i) => matches(value, taken[i], depth))
+/** A hole is like undefined, which it is stored as. */
+function sameEntries(values: ArrayLike<unknown>, taken: ArrayLike<unknown>, depth: number): boolean {
+  if (values.length !== taken.length) return false
+  for (let i = 0; i < values.length; i++) if (!matches(values[i], taken[i], depth)) return false
+  return true
 }
 
-function bytesOf(buffer: ArrayBufferView | ArrayBuffer): Uint8Array {
-  return ArrayBuffer.isView(buffer)
-    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-    : new Uint8Array(buffer)
+function bytesOf(value: object): Uint8Array | null {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : null
 }

@@ -27,4 +27,3 @@ export type { ManualClock } from './manual-clock.ts'
 export { manualClock } from './manual-clock.ts'
 export type { StoreAbility, StoreCase, StoreContext, StoreFacts, StoreUnderTest } from './store-suite.ts'
 export { storeCases } from './store-suite.ts'
-
