@@ -1,5 +1,6 @@
 import type { AnyData } from './contract/session.ts'
 import type { Sessions } from './contract/sessions.ts'
+import type { Store } from './contract/store.ts'
 import { buildSessions } from './core/create-sessions.ts'
 import type { SessionsOptions } from './core/options.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -41,6 +42,8 @@ export type { CookieOptions } from './transports/cookie-options.ts'
 /**
  * Makes the session system of an application. Without options: sessions in memory, the cookie `__Host-sid`.
  *
+ * With `NODE_ENV=production` and no `store` it warns on the console: pass `memoryStore()` if memory is what you want.
+ *
  * Throws `CONFIG_INVALID` or `ID_INVALID`, with a sentence that says what to change.
  *
  * ```ts
@@ -59,6 +62,16 @@ export type { CookieOptions } from './transports/cookie-options.ts'
 export function createSessions<Data extends object = AnyData, Flash extends object = AnyData>(
   options: SessionsOptions<Data> = {},
 ): Sessions<Data, Flash> {
-  const store = options.store ?? memoryStore(options.clock === undefined ? {} : { clock: options.clock })
-  return buildSessions<Data, Flash>({ ...options, store })
+  return buildSessions<Data, Flash>({
+    ...options,
+    store: options.store === undefined ? defaultStore(options) : options.store,
+  })
+}
+
+function defaultStore({ clock }: Pick<SessionsOptions, 'clock'>): Store {
+  const host = globalThis as { process?: { env?: Record<string, string | undefined> } }
+  if (host.process?.env?.['NODE_ENV'] === 'production') {
+    console.warn('coatcheck: no store is set, so sessions live in this process and end with it (docs/stores/memory.md)')
+  }
+  return memoryStore(clock === undefined ? {} : { clock })
 }

@@ -30,7 +30,7 @@ export interface SessionEvents {
   rotated: EventFacts & { readonly previousId: string; readonly automatic: boolean }
   /** The session was ended by `destroy`, `logout` or `revoke`. */
   destroyed: EventFacts
-  /** The absolute deadline had passed when the token was presented. */
+  /** The record was still there, but its absolute deadline had passed: `absoluteTimeout` was shortened. */
   expired: EventFacts
   /** A token was presented and not accepted; the visitor is anonymous. */
   invalid: EventFacts & { readonly reason: InvalidReason }
