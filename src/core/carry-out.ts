@@ -35,10 +35,13 @@ async function carryOutStep(engine: Engine, state: State, { step }: Plan): Promi
   try {
     let outcome = await changes[step](engine, state, batch)
     // An automatic rotation has moved the session, and this request was allowed to follow.
-    while (outcome === 'elsewhere') {
+    while (outcome === 'elsewhere' && !batch.orphaned) {
       if (state.regenerate) outcome = await move(engine, state, batch)
       else outcome = batch.empty ? 'moved' : await replace(engine, state, batch)
     }
+    // The request has ended the session meanwhile, and with it what was stored here.
+    if (outcome === 'elsewhere') return 'gone'
+    if (batch.orphaned) return outcome
     if (outcome === 'gone' && state.login) return await loginAfresh(engine, state, batch)
     if (outcome === 'gone') return gone(engine, state)
     batch.stored()
@@ -54,8 +57,9 @@ type Change = (engine: Engine, state: State, batch: Batch) => Promise<Outcome | 
 const changes: Record<'create' | 'replace' | 'move', Change> = { create, replace, move }
 
 /** Stores a session for the first time, under a token of its own: nothing that the client sent becomes one. */
-async function create(engine: Engine, state: State): Promise<Outcome> {
+async function create(engine: Engine, state: State, batch: Batch): Promise<Outcome> {
   const { settings, listeners } = engine
+  const owner = ownerOf(state.envelope)
   if (state.headersSent) {
     throw new SessionError(
       'HEADERS_SENT',
@@ -67,8 +71,9 @@ async function create(engine: Engine, state: State): Promise<Outcome> {
     throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session')
   }
   const placed = await engine.queue.watch(place(engine, state))
-  state.settle(placed, true)
-  listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...ownerOf(state.envelope) })
+  if (batch.orphaned) state.ended.push(placed)
+  else state.settle(placed, true)
+  listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...owner })
   return 'created'
 }
 
@@ -91,7 +96,8 @@ function replace(engine: Engine, state: State, batch: Batch): Promise<Outcome | 
       const next = packing instanceof Promise ? await packing : packing
       if (next.expiresAt <= now) return 'gone'
       if (await engine.store.replace(key, next, record.version)) {
-        lane.latest = state.record = next
+        lane.latest = next
+        if (!batch.orphaned) state.record = next
         return 'saved'
       }
       await onConflict(engine, state, attempt)
@@ -112,8 +118,10 @@ async function touch(engine: Engine, state: State): Promise<Outcome> {
   if (expiresAt <= record.expiresAt) return 'nothing'
   // A failed extension has been reported as an event; the request loses nothing by it, so it goes on.
   const touched = await store.touch(key, expiresAt).catch(() => null)
-  if (touched === true) state.record = { ...record, expiresAt }
-  if (touched === false) return gone(engine, state)
+  // Unless the request has ended the session meanwhile.
+  const present = state.record === record
+  if (touched === true && present) state.record = { ...record, expiresAt }
+  if (touched === false) return present ? gone(engine, state) : 'gone'
   return touched === null ? 'nothing' : 'touched'
 }
 
@@ -122,7 +130,7 @@ async function loginAfresh(engine: Engine, state: State, batch: Batch): Promise<
   state.token = state.key = state.record = state.exposed = null
   state.envelope = batch.replay(freshEnvelope(engine.settings.clock()))
   for (const intent of state.intents) apply(state.envelope, intent)
-  const outcome = await create(engine, state)
+  const outcome = await create(engine, state, batch)
   batch.stored()
   return outcome
 }

@@ -45,7 +45,8 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
       }
       if (await store.replace(key, mark, state.record.version)) {
         lane.latest = mark
-        state.settle(successor, false)
+        // Whoever ends the session finds the successor by the mark.
+        if (!batch.orphaned) state.settle(successor, false)
         const facts = { at: now, id: idOf(successor.key), previousId: idOf(key), automatic }
         listeners.emit('rotated', { ...facts, ...ownerOf(state.envelope) })
         return 'moved'
@@ -62,6 +63,7 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
       successor = await rewrite(engine, successor, state.envelope)
     }
     await store.delete(successor.key)
+    if (batch.orphaned) return 'gone'
     throw conflictError()
   })
 }

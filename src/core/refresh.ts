@@ -34,7 +34,7 @@ async function follow(engine: Engine, state: State, batch: Batch, next: string, 
   const token = await openText(state.token, sealPurpose, sealedNext)
   const record = token === null ? null : await engine.store.read(next)
   const envelope = record === null ? null : engine.settings.codec.decode(record.payload)
-  if (token === null || record === null || envelope === null) return false
+  if (token === null || record === null || envelope === null || batch.orphaned) return false
   state.token = token
   state.rotate = false
   if (envelope.retired !== undefined) {

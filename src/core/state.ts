@@ -47,6 +47,8 @@ export class State {
   sent = false
   /** The commit under way. */
   busy: Promise<unknown> | null = null
+  /** Counts the sessions that the request has left behind. */
+  restarts = 0
 
   constructor(
     envelope: Envelope,
@@ -130,6 +132,7 @@ export class State {
 
   /** Leaves the stored session behind; what is written from now on belongs to a new one. */
   restart(fresh: Envelope): void {
+    this.restarts++
     this.token = this.key = this.record = null
     this.envelope = fresh
     this.intents = []
@@ -145,14 +148,21 @@ export class Batch {
   readonly intents: readonly Intent[]
   readonly #state: State
   readonly #flash: ReturnType<FlashBag['takeChanges']> | null
+  readonly #restarts: number
 
   constructor(state: State) {
     state.collect()
     this.#state = state
+    this.#restarts = state.restarts
     this.intents = state.intents
     state.intents = []
     this.#flash = state.flash?.takeChanges() ?? null
     if (this.#flash !== null) state.flash?.write(state.envelope, this.#flash)
+  }
+
+  /** The request has ended the session while this commit was under way: nothing of it concerns the state any more. */
+  get orphaned(): boolean {
+    return this.#state.restarts !== this.#restarts
   }
 
   get empty(): boolean {
@@ -168,6 +178,7 @@ export class Batch {
 
   /** The store has acknowledged them: watches the objects that the application still holds. */
   stored(): void {
+    if (this.orphaned) return
     for (const intent of this.intents) {
       if (intent.op !== 'set' && intent.op !== 'update') continue
       this.#state.expose(intent.key, own(this.#state.envelope.data, intent.key))
@@ -176,6 +187,7 @@ export class Batch {
 
   /** Nothing was stored: they are due again. */
   restore(): void {
+    if (this.orphaned) return
     this.#state.intents = [...this.intents, ...this.#state.intents]
     if (this.#flash !== null) this.#state.flash?.restore(this.#flash)
   }

@@ -22,7 +22,7 @@ export async function takeFlash(engine: Engine, state: State, name: string): Pro
       if (next.expiresAt <= engine.settings.clock()) return undefined
       if (await engine.store.replace(key, next, latest.version)) {
         lane.latest = next
-        state.rebase({ key, record: next }, envelope)
+        if (state.key === key) state.rebase({ key, record: next }, envelope)
         return message.value
       }
       await onConflict(engine, state, attempt)

@@ -51,7 +51,7 @@ export const contractCases: ReadonlyArray<StageCase> = [
       async play(stage) {
         const key = newKey()
         await holds(stage, key, await put(stage, key, { payload }), 'the created record')
-        const changed = recordFor(stage, { payload: `${payload}${payload.slice(0, 3)}`, version: 2 })
+        const changed = recordFor(stage, { payload: `${payload}.`, version: 2 })
         same(await stage.store.replace(key, changed, 1), true, 'replace')
         await holds(stage, key, changed, 'the replaced record')
       },
