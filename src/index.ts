@@ -25,6 +25,7 @@ export type {
 } from './contract/sessions.ts'
 export type {
   Closing,
+  Eventually,
   Listing,
   ListPage,
   Store,

@@ -1,7 +1,7 @@
 import { type Route, startTarget, type Target } from './load.ts'
-import type { Row, Table } from './report.ts'
+import { addedAgainst, type Row, type Table } from './report.ts'
 import type { Effort } from './run.ts'
-import { beyond, compare, interleave, summarise } from './statistics.ts'
+import { beyond, interleave } from './statistics.ts'
 
 const works: Record<Route, string> = { write: 'read + write', read: 'read only' }
 
@@ -16,35 +16,42 @@ export function nodeTables(effort: Effort): Promise<Table[]> {
 }
 
 async function added(framework: string, libraries: readonly string[], effort: Effort): Promise<Table[]> {
-  const targets: Record<string, Target> = {}
-  for (const library of ['none', ...libraries]) targets[library] = await startTarget(`${framework}, ${library}`)
+  const targets = new Map<string, Target>()
   try {
+    const names = ['none', ...libraries]
+    const started = await Promise.all(names.map((library) => startTarget(`${framework}, ${library}`)))
+    for (const [index, target] of started.entries()) targets.set(names[index] ?? '', target)
     return [await addedBy(targets, framework, 'write', effort), await addedBy(targets, framework, 'read', effort)]
   } finally {
-    for (const target of Object.values(targets)) target.stop()
+    for (const target of targets.values()) target.stop()
   }
 }
 
 async function addedBy(
-  targets: Readonly<Record<string, Target>>,
+  targets: ReadonlyMap<string, Target>,
   framework: string,
   route: Route,
-  { rounds, requests }: Effort,
+  { httpRounds, requests, warmUp }: Effort,
 ): Promise<Table> {
-  const sample = async (name: string, count: number) => (await targets[name]?.sample(route, count)) ?? Number.NaN
-  const names = Object.keys(targets)
-  for (const name of names) await sample(name, requests)
-  // One that takes ten times as long shows as much in a third of the requests.
-  const samples = await interleave(names, rounds, (name) =>
-    sample(name, name === 'iron-session' ? Math.ceil(requests / 3) : requests),
-  )
-  const baseline = samples['none'] ?? []
-  const cost = (name: string) => summarise(beyond(samples[name] ?? [], baseline))
+  // One that takes ten times as long shows as much in a quarter of the requests.
+  const sample = async (name: string, count: number) =>
+    (await targets.get(name)?.sample(route, name === 'iron-session' ? count / 4 : count)) ?? Number.NaN
+  const names = [...targets.keys()]
+  for (const name of names) await sample(name, warmUp)
+  const costs = await interleave(names, httpRounds, (name) => sample(name, requests))
+  const baseline = costs('none')
   const rows = names.slice(1).map((name): Row => {
-    if (name === 'coatcheck') return { name, cost: cost(name) }
-    const budget = name === 'express-session' ? { budget: 1 / 5 } : {}
-    return { name, cost: cost(name), comparison: { ...compare(cost('coatcheck'), cost(name)), to: name, ...budget } }
+    const cost = costs(name)
+    return { name, cost, added: beyond(cost, baseline) }
   })
-  const plain: Row = { name: `${framework} without sessions`, cost: summarise(baseline) }
-  return { title: `Added to ${framework}, ${works[route]}`, rows: [plain, ...rows] }
+  const [own, ...peers] = rows
+  const compared = peers.map((peer): Row => {
+    const budget = peer.name === 'express-session' ? 1 / 5 : undefined
+    return own === undefined ? peer : { ...peer, comparison: addedAgainst(own, peer, budget) }
+  })
+  const plain: Row = { name: `${framework} without sessions`, cost: baseline }
+  return {
+    title: `${framework}, ${works[route]}: what sessions add; coatcheck against each`,
+    rows: [plain, ...(own === undefined ? [] : [own]), ...compared],
+  }
 }

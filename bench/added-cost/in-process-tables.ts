@@ -1,20 +1,24 @@
 import { type Sampler, startSampler } from './processes.ts'
-import type { Row, Table } from './report.ts'
+import { against, type Row, type Table } from './report.ts'
 import type { Effort } from './run.ts'
-import { beyond, compare, interleave, summarise } from './statistics.ts'
+import { beyond, interleave, type Summary } from './statistics.ts'
 
 /** P1 in process: the engine against the hand-written floor. */
 export async function inProcessTable({ rounds, calls }: Effort): Promise<Table> {
   const sampler = await startSampler('plain')
   const names = sampler.names.filter((name) => /^(floor|coatcheck), \D/.test(name))
-  const samples = await sampled(sampler, names, rounds, () => calls)
+  const costs = await costsOf(
+    () => sampler,
+    names,
+    rounds,
+    () => calls,
+  )
   sampler.stop()
-  const cost = (name: string) => summarise(samples[name] ?? [])
   const rows = names.map((name): Row => {
+    const cost = costs(name)
     const work = name.replace('coatcheck', 'floor')
-    if (name === work || !names.includes(work)) return { name, cost: cost(name) }
-    const budget = name.endsWith('write') ? { budget: 1.6 } : {}
-    return { name, cost: cost(name), comparison: { ...compare(cost(name), cost(work)), to: 'floor', ...budget } }
+    if (name === work || !names.includes(work)) return { name, cost }
+    return { name, cost, comparison: against(cost, costs(work), 'floor', name.endsWith('write') ? 1.6 : undefined) }
   })
   return { title: 'In process, memory store, 200 bytes', rows }
 }
@@ -22,19 +26,17 @@ export async function inProcessTable({ rounds, calls }: Effort): Promise<Table> 
 /** What `sessions.run` costs: the same requests in a process that enters an AsyncLocalStorage, and in one that never does. */
 export async function contextTable({ rounds, calls }: Effort): Promise<Table> {
   const [without, within] = await Promise.all([startSampler('plain'), startSampler('context')])
-  const samplers: Record<string, Sampler> = { 'without run()': without, 'with run()': within }
-  const names = Object.keys(samplers)
-  for (const name of names) await samplers[name]?.sample(name, calls * 4)
-  const samples = await interleave(names, rounds, async (name) => samplers[name]?.sample(name, calls) ?? Number.NaN)
+  const names = ['without run()', 'with run()']
+  const samplerOf = (name: string) => (name === 'with run()' ? within : without)
+  const costs = await costsOf(samplerOf, names, rounds, () => calls)
   without.stop()
   within.stop()
-  const [base, run] = names.map((name) => summarise(samples[name] ?? []))
-  if (base === undefined || run === undefined) throw new Error('nothing was measured')
+  const [base, run] = [costs('without run()'), costs('with run()')]
   return {
     title: 'In process, a handler that waits three times, outside and inside of sessions.run',
     rows: [
       { name: 'without run()', cost: base },
-      { name: 'with run()', cost: run, comparison: { ...compare(run, base), to: 'without' } },
+      { name: 'with run()', cost: run, comparison: against(run, base, 'without') },
     ],
   }
 }
@@ -43,13 +45,17 @@ export async function contextTable({ rounds, calls }: Effort): Promise<Table> {
 export async function growthTable({ rounds, calls }: Effort): Promise<Table> {
   const sampler = await startSampler('plain')
   const names = sampler.names.filter((name) => /\d kB/.test(name))
-  const samples = await sampled(sampler, names, rounds, (name) => Math.ceil(calls / (5 * kilobytes(name))))
+  const costs = await costsOf(
+    () => sampler,
+    names,
+    rounds,
+    (name) => Math.ceil(calls / (5 * kilobytes(name))),
+  )
   sampler.stop()
-  const cost = (name: string) => summarise(samples[name] ?? [])
   const rows = names.map((name): Row => {
+    const cost = costs(name)
     const json = `JSON, ${kilobytes(name)} kB`
-    if (name === json) return { name, cost: cost(name) }
-    return { name, cost: cost(name), comparison: { ...compare(cost(name), cost(json)), to: 'JSON' } }
+    return name === json ? { name, cost } : { name, cost, comparison: against(cost, costs(json), 'JSON') }
   })
   return { title: 'Touching one key as the session grows, against JSON.parse + JSON.stringify', rows }
 }
@@ -58,32 +64,33 @@ export async function growthTable({ rounds, calls }: Effort): Promise<Table> {
 export async function fetchTable({ rounds, calls }: Effort): Promise<Table> {
   const [bare, own] = await Promise.all([startSampler('fetch-bare'), startSampler('fetch')])
   const names = ['bare', 'read + write', 'read only']
-  const sample = (name: string, requests: number) => (name === 'bare' ? bare : own).sample(name, requests)
-  for (const name of names) await sample(name, calls)
-  const samples = await interleave(names, rounds, (name) => sample(name, Math.ceil(calls / 5)))
+  const samplerOf = (name: string) => (name === 'bare' ? bare : own)
+  const costs = await costsOf(samplerOf, names, rounds, () => Math.ceil(calls / 3))
   bare.stop()
   own.stop()
-  const baseline = samples['bare'] ?? []
-  const rows = names.slice(1).map((name): Row => {
-    const whole = summarise(samples[name] ?? [])
+  const baseline = costs('bare')
+  const rows = ['read + write', 'read only'].map((name): Row => {
+    const cost = costs(name)
     return {
-      name: `coatcheck adds, ${name}`,
-      cost: summarise(beyond(samples[name] ?? [], baseline)),
-      comparison: { ...compare(whole, summarise(baseline)), to: 'bare, as a whole' },
+      name: `coatcheck, ${name}`,
+      cost,
+      added: beyond(cost, baseline),
+      comparison: against(cost, baseline, 'bare'),
     }
   })
-  return { title: 'Fetch, webSession, memory store', rows: [{ name: 'bare', cost: summarise(baseline) }, ...rows] }
+  return { title: 'Fetch, webSession, memory store', rows: [{ name: 'bare', cost: baseline }, ...rows] }
 }
 
-async function sampled(
-  sampler: Sampler,
+/** The costs of contestants, each asked of its own process. */
+async function costsOf(
+  samplerOf: (name: string) => Sampler,
   names: readonly string[],
   rounds: number,
   calls: (name: string) => number,
-): Promise<Record<string, number[]>> {
+): Promise<(name: string) => Summary> {
   // The optimising compiler needs some thousand requests to come to rest.
-  for (const name of names) await sampler.sample(name, calls(name) * 5)
-  return interleave(names, rounds, (name) => sampler.sample(name, calls(name)))
+  for (const name of names) await samplerOf(name).sample(name, calls(name) * 5)
+  return interleave(names, rounds, (name) => samplerOf(name).sample(name, calls(name)))
 }
 
 function kilobytes(name: string): number {

@@ -1,4 +1,5 @@
 import { createSessions, type Session, type Sessions } from 'coatcheck'
+import { memoryStore } from 'coatcheck/stores/memory'
 import { webSession } from 'coatcheck/web'
 import { createFloor } from './floor.ts'
 import { PlainExchange } from './plain-exchange.ts'
@@ -15,7 +16,7 @@ const visitors = 1000
 
 export const groups: Record<Group, () => Promise<Record<string, Contestant>>> = {
   async plain() {
-    const sessions = createSessions<Visitor>()
+    const sessions = createSessions<Visitor>({ store: memoryStore() })
     const cookies = await signIn(sessions, visitor)
     const floor = createFloor()
     const floorCookies = await Promise.all(Array.from({ length: visitors }, () => floor.login(visitor)))
@@ -44,7 +45,7 @@ export const groups: Record<Group, () => Promise<Record<string, Contestant>>> = 
   },
 
   async context() {
-    const sessions = createSessions<Visitor>()
+    const sessions = createSessions<Visitor>({ store: memoryStore() })
     const cookies = await signIn(sessions, visitor)
     return {
       'with run()': withHandler(sessions, cookies, (session) => sessions.run(session, () => handle(session))),
@@ -58,7 +59,7 @@ export const groups: Record<Group, () => Promise<Record<string, Contestant>>> = 
   },
 
   async fetch() {
-    const sessions = createSessions<Visitor>()
+    const sessions = createSessions<Visitor>({ store: memoryStore() })
     const cookies = await signIn(sessions, visitor)
     const write = webSession(sessions, async (request) =>
       Response.json({ count: sessions.of(request).increment('count') }),
@@ -74,7 +75,7 @@ export const groups: Record<Group, () => Promise<Record<string, Contestant>>> = 
 /** What touching one key costs in a session of this size, beside the JSON work that nobody can avoid. */
 async function growth(kilobytes: number): Promise<Record<string, Contestant>> {
   const data = ofSize(kilobytes)
-  const sessions = createSessions<Visitor>()
+  const sessions = createSessions<Visitor>({ store: memoryStore() })
   const [cookie] = await signIn(sessions, data, 1)
   let text = JSON.stringify({ createdAt: Date.now(), data })
   return {

@@ -27,6 +27,8 @@ export async function startTarget(server: string): Promise<Target> {
         url: `${origin}/${route}`,
         connections,
         amount: requests,
+        // How often it looks whether it is done.
+        sampleInt: 20,
         setupClient(client) {
           const cookie = cookies[next++ % connections]
           if (cookie) client.setHeaders({ cookie })

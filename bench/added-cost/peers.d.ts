@@ -7,6 +7,7 @@ declare module 'autocannon' {
     url: string
     connections: number
     amount: number
+    sampleInt: number
     setupClient?(client: Client): void
   }
   export default function autocannon(options: Options): Promise<{ '2xx': number; non2xx: number; errors: number }>

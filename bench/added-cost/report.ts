@@ -1,10 +1,20 @@
-import type { Ratio, Summary } from './statistics.ts'
+import { type Added, compare, overlap, type Ratio, type Summary } from './statistics.ts'
 
 /** One line of a table: a contestant, and how it compares. */
 export interface Row {
   readonly name: string
   readonly cost: Summary
-  readonly comparison?: (Ratio & { readonly to: string; readonly budget?: number }) | undefined
+  /** Beyond the table's first row. */
+  readonly added?: Added
+  readonly comparison?: Comparison
+}
+
+interface Comparison extends Ratio {
+  readonly to: string
+  /** The most that the ratio of the medians may be. */
+  readonly budget?: number
+  /** The ranges overlap: the ratio says little. */
+  readonly overlap: boolean
 }
 
 export interface Table {
@@ -12,20 +22,37 @@ export interface Table {
   readonly rows: readonly Row[]
 }
 
+/** Compares what two contestants cost as a whole. */
+export function against(one: Summary, other: Summary, to: string, budget?: number): Comparison {
+  return { ...compare(one, other), to, overlap: overlap(one, other), ...(budget !== undefined && { budget }) }
+}
+
+/** Compares what two contestants add to the same baseline. */
+export function addedAgainst(one: Row, other: Row, budget?: number): Comparison {
+  const ratio = compare(one.added ?? one.cost, other.added ?? other.cost)
+  return { ...ratio, to: other.name, overlap: overlap(one.cost, other.cost), ...(budget !== undefined && { budget }) }
+}
+
 export function print({ title, rows }: Table): void {
+  const adds = rows.some(({ added }) => added !== undefined)
   console.log(`\n${title}`)
-  console.log(line('', ['min', 'median', 'max'], 'ratio of medians'))
-  for (const { name, cost, comparison } of rows) {
-    const numbers = [cost.min, cost.median, cost.max].map((each) => each.toFixed(each < 100 ? 2 : 0))
-    console.log(line(name, numbers, comparison === undefined ? '' : verdict(comparison)))
+  console.log(line('', ['min', 'median', 'max', ...(adds ? ['added'] : [])], 'ratio of medians (of minima)'))
+  for (const { name, cost, added, comparison } of rows) {
+    const costs = [cost.min, cost.median, cost.max].map(shown)
+    const rest = adds ? [added === undefined ? '' : shown(added.median)] : []
+    console.log(line(name, [...costs, ...rest], comparison === undefined ? '' : verdict(comparison)))
   }
 }
 
 function line(name: string, numbers: readonly string[], rest: string): string {
-  return `  ${name.padEnd(34)}${numbers.map((each) => each.padStart(10)).join('')}  ${rest}`.trimEnd()
+  return `  ${name.padEnd(30)}${numbers.map((each) => each.padStart(9)).join('')}   ${rest}`.trimEnd()
 }
 
-function verdict({ ratio, overlap, to, budget }: NonNullable<Row['comparison']>): string {
-  const against = budget === undefined ? '' : `, budget ${budget.toFixed(2)}${ratio <= budget ? '' : ' MISSED'}`
-  return `${ratio.toFixed(2)} x ${to}${against}${overlap ? ' (ranges overlap)' : ''}`
+function shown(microseconds: number): string {
+  return microseconds.toFixed(Math.abs(microseconds) < 100 ? 2 : 0)
+}
+
+function verdict({ ratio, ratioOfMinima, to, budget, overlap }: Comparison): string {
+  const allowed = budget === undefined ? '' : `, budget ${budget.toFixed(2)}${ratio <= budget ? '' : ': MISSED'}`
+  return `${ratio.toFixed(2)} (${ratioOfMinima.toFixed(2)}) x ${to}${allowed}${overlap ? '; ranges overlap' : ''}`
 }

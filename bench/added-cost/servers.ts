@@ -1,9 +1,10 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import cookieSession from 'cookie-session'
 import { createSessions } from 'coatcheck'
 import { expressSession } from 'coatcheck/express'
 import { nodeSession } from 'coatcheck/node'
+import { memoryStore } from 'coatcheck/stores/memory'
+import cookieSession from 'cookie-session'
 import express, { type Express, type Request, type Response } from 'express'
 import expressSessionPeer from 'express-session'
 import { getIronSession } from 'iron-session'
@@ -24,7 +25,7 @@ export const servers: Record<string, () => RequestListener> = {
   },
 
   'express, coatcheck': () => {
-    const sessions = createSessions<Data>()
+    const sessions = createSessions<Data>({ store: memoryStore() })
     const app = express()
     app.use(expressSession(sessions))
     app.get('/write', (req, res) => void res.json({ count: sessions.of(req).increment('count') }))
@@ -67,7 +68,7 @@ export const servers: Record<string, () => RequestListener> = {
   },
 
   'node:http, coatcheck': () => {
-    const sessions = createSessions<Data>()
+    const sessions = createSessions<Data>({ store: memoryStore() })
     return measured(
       nodeSession(sessions, (req, res) => {
         const session = sessions.of(req)

@@ -5,7 +5,7 @@ export interface Summary {
   readonly max: number
 }
 
-export function summarise(samples: readonly number[]): Summary {
+function summarise(samples: readonly number[]): Summary {
   const sorted = samples.toSorted((a, b) => a - b)
   const at = (index: number): number => sorted[index] ?? Number.NaN
   const middle = (sorted.length - 1) / 2
@@ -16,34 +16,46 @@ export function summarise(samples: readonly number[]): Summary {
   }
 }
 
+/** What a contestant costs beyond a baseline. */
+export interface Added {
+  /** Between the medians. */
+  readonly median: number
+  /** Between the fastest rounds, which a busy machine disturbs least. */
+  readonly min: number
+}
+
+export function beyond(whole: Summary, baseline: Summary): Added {
+  return { median: round(whole.median - baseline.median), min: round(whole.min - baseline.min) }
+}
+
 /** How two contestants compare. */
 export interface Ratio {
   /** Of the medians. */
   readonly ratio: number
-  /** The slowest round of the one was no faster than the fastest of the other. */
-  readonly overlap: boolean
+  /** Of the fastest rounds. */
+  readonly ratioOfMinima: number
 }
 
-export function compare(one: Summary, other: Summary): Ratio {
-  return { ratio: round(one.median / other.median), overlap: one.min <= other.max && other.min <= one.max }
+export function compare(one: Added, other: Added): Ratio {
+  return { ratio: round(one.median / other.median), ratioOfMinima: round(one.min / other.min) }
 }
 
-/** What each round costs beyond the same round of the baseline. */
-export function beyond(samples: readonly number[], baseline: readonly number[]): number[] {
-  return samples.map((sample, index) => sample - (baseline[index] ?? Number.NaN))
+/** Whether the slowest round of the one was no faster than the fastest of the other, or the other way round. */
+export function overlap(one: Summary, other: Summary): boolean {
+  return one.min <= other.max && other.min <= one.max
 }
 
 /** Takes one sample of each contestant in turn (A B C A B C ...), so that a slow minute of the machine meets them all. */
-export async function interleave<Name extends string>(
-  names: readonly Name[],
+export async function interleave(
+  names: readonly string[],
   rounds: number,
-  sample: (name: Name) => Promise<number>,
-): Promise<Record<Name, number[]>> {
-  const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>
+  sample: (name: string) => Promise<number>,
+): Promise<(name: string) => Summary> {
+  const samples = new Map<string, number[]>(names.map((name) => [name, []]))
   for (let taken = 0; taken < rounds; taken++) {
-    for (const name of names) samples[name].push(await sample(name))
+    for (const [name, taken] of samples) taken.push(await sample(name))
   }
-  return samples
+  return (name) => summarise(samples.get(name) ?? [])
 }
 
 function round(value: number): number {

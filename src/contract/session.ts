@@ -94,7 +94,8 @@ export interface Session<Data extends object = AnyData, Flash extends object = A
   delete<K extends Key<Data>>(key: K): Data[K] | undefined
   /**
    * Replaces a value by what `change` makes of it, and returns the result. When a concurrent request was faster,
-   * `change` runs again on the value that this one stored: no step is lost, so it must not have side effects.
+   * `change` runs again on the value that this one stored: no step is lost, so it must not have side effects, nor change
+   * its argument.
    */
   update<K extends Key<Data>, Value extends Data[K]>(key: K, change: (current: Data[K] | undefined) => Value): Value
   /** Adds `by` (default 1) to a number, which starts at 0, and returns the sum. Exact under concurrency. */
@@ -109,7 +110,10 @@ export interface Session<Data extends object = AnyData, Flash extends object = A
 
   /** Moves the session to a new token; the old one is dead at once. Data and deadlines stay. */
   regenerate(): void
-  /** Ends the session for good. What is written afterwards belongs to a new one. */
+  /**
+   * Ends the session for good. What is written afterwards belongs to a new one. Throws `STORE_FAILED` or `STORE_TIMEOUT`
+   * if the store could not say which session this is (`onStoreError: 'anonymous'`).
+   */
   destroy(): void
   /** Records the owner, moves to a new token and starts a new absolute lifetime. */
   login(userId: string, options?: LoginOptions<Data>): void

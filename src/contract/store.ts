@@ -1,3 +1,6 @@
+/** A value at hand, or on its way. */
+export type Eventually<Value> = Value | Promise<Value>
+
 /**
  * What a store keeps for one session.
  *
@@ -23,7 +26,8 @@ export interface StoreCallOptions {
 /**
  * The contract every keyed store fulfils: five atomic operations on single records.
  *
- * A `key` is 16 to 128 characters of `A-Z a-z 0-9 - _`, compared byte for byte. Every operation throws only on faults
+ * A store that has its answer at hand, such as one in memory, may return it without a promise: a request then waits for
+ * nothing. Most are `async` functions. A `key` is 16 to 128 characters of `A-Z a-z 0-9 - _`, compared byte for byte. Every operation throws only on faults
  * (connection, disk, permission); normal outcomes are values. Encoding, hashing, deadlines, timeouts and error
  * wrapping belong to the engine.
  */
@@ -31,18 +35,18 @@ export interface Store {
   /** Names the backend in errors and events: `'memory'`, `'file'`, `'redis'`. */
   readonly name: string
   /** The record, or null if it is missing or expired. */
-  read(key: string, options?: StoreCallOptions): Promise<StoredRecord | null>
+  read(key: string, options?: StoreCallOptions): Eventually<StoredRecord | null>
   /** Inserts if absent, atomically; false if a live record has the key already. An expired record counts as absent. */
-  create(key: string, record: StoredRecord, options?: StoreCallOptions): Promise<boolean>
+  create(key: string, record: StoredRecord, options?: StoreCallOptions): Eventually<boolean>
   /**
    * Replaces the record if its version is still `expectedVersion`, atomically; false if it changed, expired or is gone.
    * Never creates.
    */
-  replace(key: string, record: StoredRecord, expectedVersion: number, options?: StoreCallOptions): Promise<boolean>
+  replace(key: string, record: StoredRecord, expectedVersion: number, options?: StoreCallOptions): Eventually<boolean>
   /** Moves the deadline of a live record; false if it is gone or expired. Never creates, never rewrites the payload. */
-  touch(key: string, expiresAt: number, options?: StoreCallOptions): Promise<boolean>
+  touch(key: string, expiresAt: number, options?: StoreCallOptions): Eventually<boolean>
   /** Removes the record; removing what is not there is a success. */
-  delete(key: string, options?: StoreCallOptions): Promise<void>
+  delete(key: string, options?: StoreCallOptions): Eventually<void>
 }
 
 /** A store whose expired records have to be removed by somebody. */

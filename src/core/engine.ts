@@ -1,7 +1,6 @@
 import type { Envelope } from '../contract/codec.ts'
 import type { SchemaIssue, StandardSchema } from '../contract/schema.ts'
-import type { Store, StoredRecord } from '../contract/store.ts'
-import type { Eventually } from '../crypto/hash.ts'
+import type { Eventually, Store, StoredRecord } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import type { Abilities } from './abilities.ts'
 import type { Listeners } from './events.ts'

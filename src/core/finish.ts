@@ -1,7 +1,9 @@
 import type { Committed, Outcome, ResponseFacts } from '../contract/sessions.ts'
+import type { Eventually } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import { carryOut } from './carry-out.ts'
 import type { Engine } from './engine.ts'
+import { andThen } from './eventually.ts'
 import { isStale } from './expiry.ts'
 import { type Plan, plan } from './plan.ts'
 import type { RequestExchange } from './request-exchange.ts'
@@ -14,12 +16,15 @@ import type { State } from './state.ts'
  * Answers at once when there is nothing to store. When storing fails nothing is put on the response: a client that
  * holds a good token keeps it.
  */
-export function finishState(engine: Engine, state: State, response: ResponseFacts): Committed | Promise<Committed> {
+export function finishState(engine: Engine, state: State, response: ResponseFacts): Eventually<Committed> {
   if (state.exchange !== null) state.begun = true
   if (state.busy !== null) return afterwards(state, () => finishState(engine, state, response))
   const todo = planOf(engine, state, !engine.settings.commitOn(response))
   if (todo.step === 'nothing' && !todo.end) return conclude(engine, state, 'nothing')
-  return exclusively(state, () => carryOut(engine, state, todo)).then((outcome) => conclude(engine, state, outcome))
+  return andThen(
+    exclusively(state, () => carryOut(engine, state, todo)),
+    (outcome) => conclude(engine, state, outcome),
+  )
 }
 
 /** Stores the changes now; the response gets its cookie when it begins. */
@@ -34,9 +39,10 @@ export async function saveState(engine: Engine, state: State): Promise<void> {
 }
 
 /** Lets one commit of a state run at a time. */
-export function exclusively<Result>(state: State, work: () => Promise<Result>): Promise<Result> {
+export function exclusively<Result>(state: State, work: () => Eventually<Result>): Eventually<Result> {
   if (state.busy !== null) return afterwards(state, () => exclusively(state, work))
   const done = work()
+  if (!(done instanceof Promise)) return done
   state.busy = done
   const release = () => {
     state.busy = null
@@ -46,7 +52,7 @@ export function exclusively<Result>(state: State, work: () => Promise<Result>): 
   return done
 }
 
-function afterwards<Result>(state: State, work: () => Result | Promise<Result>): Promise<Result> {
+function afterwards<Result>(state: State, work: () => Eventually<Result>): Promise<Result> {
   // How the one before ended is told to whoever asked for it.
   return Promise.resolve(state.busy).then(work, work)
 }

@@ -1,19 +1,17 @@
-import type { Listing, Store, StoreCallOptions } from '../contract/store.ts'
+import type { Eventually, Listing, ListPage, Store, StoreCallOptions } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 
 /** A call that has not been answered. Its signal exists only if the store asks for it: making one costs a microsecond. */
 class Call implements StoreCallOptions {
-  readonly due: number
   readonly operation: string
-  readonly fail: (error: SessionError) => void
+  due = 0
+  fail: ((error: SessionError) => void) | null = null
   previous: Call | null = null
   next: Call | null = null
   #controller: AbortController | null = null
 
-  constructor(operation: string, due: number, fail: (error: SessionError) => void) {
+  constructor(operation: string) {
     this.operation = operation
-    this.due = due
-    this.fail = fail
   }
 
   get signal(): AbortSignal {
@@ -23,7 +21,7 @@ class Call implements StoreCallOptions {
 
   abort(error: SessionError): void {
     this.#controller?.abort(error)
-    this.fail(error)
+    this.fail?.(error)
   }
 }
 
@@ -52,27 +50,38 @@ export class Guard {
     this.#onFault = onFault
   }
 
-  call<Result>(operation: string, start: (options: StoreCallOptions) => Promise<Result>): Promise<Result> {
+  /** The store's answer, at once if the store has it at hand. */
+  call<Result>(operation: string, start: (options: StoreCallOptions) => Eventually<Result>): Eventually<Result> {
+    const call = new Call(operation)
+    try {
+      const answer = start(call)
+      return isThenable(answer) ? this.#wait(call, answer) : answer
+    } catch (cause) {
+      return Promise.reject(this.#failure(operation, cause))
+    }
+  }
+
+  #wait<Result>(call: Call, answer: PromiseLike<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const call = new Call(operation, performance.now() + this.#timeoutMs, reject)
+      call.due = performance.now() + this.#timeoutMs
+      call.fail = reject
       this.#enter(call)
-      const failed = (cause: unknown) => {
-        if (!this.#leave(call)) return
-        const error = new SessionError('STORE_FAILED', `the store "${this.#storeName}" failed to ${operation}`, {
-          cause,
-        })
-        this.#onFault(operation, error)
-        reject(error)
-      }
-      try {
-        start(call).then((result) => {
+      answer.then(
+        (result) => {
           // Too late: whoever asked has been told that the outcome is unknown.
           if (this.#leave(call)) resolve(result)
-        }, failed)
-      } catch (cause) {
-        failed(cause)
-      }
+        },
+        (cause) => {
+          if (this.#leave(call)) reject(this.#failure(call.operation, cause))
+        },
+      )
     })
+  }
+
+  #failure(operation: string, cause: unknown): SessionError {
+    const error = new SessionError('STORE_FAILED', `the store "${this.#storeName}" failed to ${operation}`, { cause })
+    this.#onFault(operation, error)
+    return error
   }
 
   #enter(call: Call): void {
@@ -114,6 +123,11 @@ export class Guard {
   }
 }
 
+/** Promises of other libraries and realms too. */
+function isThenable<Result>(answer: Eventually<Result>): answer is Promise<Result> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function'
+}
+
 // Timers are numbers outside of Node, where nothing waits for them either.
 type Holdable = { ref?(): void; unref?(): void }
 
@@ -140,8 +154,8 @@ export function guardStore(store: Store, guard: Guard): Store {
 /** A listing, its calls under the guard. */
 export function guardListing(listing: Listing, guard: Guard): Listing {
   return {
-    list: (query) => guard.call('list', (options) => listing.list(signalled(query, options))),
-    count: () => guard.call('count', (options) => listing.count(options)),
+    list: async (query): Promise<ListPage> => guard.call('list', (options) => listing.list(signalled(query, options))),
+    count: async () => guard.call('count', (options) => listing.count(options)),
   }
 }
 

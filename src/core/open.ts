@@ -1,11 +1,11 @@
 import type { Envelope, Retired } from '../contract/codec.ts'
 import type { InvalidReason } from '../contract/events.ts'
 import type { Exchange } from '../contract/exchange.ts'
-import type { StoredRecord } from '../contract/store.ts'
-import type { Eventually } from '../crypto/hash.ts'
+import type { Eventually, StoredRecord } from '../contract/store.ts'
 import { openText } from '../crypto/seal.ts'
 import { isOutage } from '../errors.ts'
 import { barredMs, checkData, type Engine, freshEnvelope, graceMs, ownerOf, sealPurpose } from './engine.ts'
+import { andThen, attempt } from './eventually.ts'
 import { absoluteDeadline } from './expiry.ts'
 import { State } from './state.ts'
 import { idOf } from './token.ts'
@@ -40,23 +40,19 @@ export function openState(engine: Engine, exchange: Exchange | null, candidates:
   return openPresented(engine, exchange, tokens)
 }
 
-async function openPresented(engine: Engine, exchange: Exchange | null, tokens: readonly string[]): Promise<State> {
-  try {
-    const [only] = tokens
-    const found = tokens.length === 1 && only !== undefined ? await load(engine, only) : await loadOne(engine, tokens)
-    if (found.kind !== 'live') return begin(engine, exchange, true, found.kind === 'retired')
-    return resume(engine, exchange, found, tokens)
-  } catch (error) {
-    if (engine.settings.anonymousOnStoreError && isOutage(error)) {
-      return new State(freshEnvelope(engine.settings.clock()), {
-        exchange,
-        presented: true,
-        barred: true,
-        fault: error,
-      })
-    }
-    throw error
-  }
+function openPresented(engine: Engine, exchange: Exchange | null, tokens: readonly string[]): Eventually<State> {
+  const [only] = tokens
+  const find = () => (tokens.length === 1 && only !== undefined ? load(engine, only) : loadOne(engine, tokens))
+  const found = (it: Found) =>
+    it.kind === 'live' ? resume(engine, exchange, it, tokens) : begin(engine, exchange, true, it.kind === 'retired')
+  return attempt(
+    () => andThen(find(), found),
+    (error) => {
+      if (!engine.settings.anonymousOnStoreError || !isOutage(error)) throw error
+      const fresh = freshEnvelope(engine.settings.clock())
+      return new State(fresh, { exchange, presented: true, barred: true, fault: error })
+    },
+  )
 }
 
 function issuable(engine: Engine, candidates: readonly string[]): string[] {
@@ -98,16 +94,16 @@ async function loadOne(engine: Engine, tokens: readonly string[]): Promise<Found
   return only ?? (found.includes(retired) ? retired : nothing)
 }
 
-/** Finds out what one well-formed token stands for. */
-export async function load(engine: Engine, token: string, followed = 0): Promise<Found> {
-  for (let generation = 0; generation < engine.tokens.generations; generation++) {
-    const hashed = engine.tokens.keyOf(token, generation)
-    const key = typeof hashed === 'string' ? hashed : await hashed
-    const record = await engine.store.read(key)
-    const now = engine.settings.clock()
-    if (record !== null && now < record.expiresAt) return judge(engine, token, key, record, now, followed)
-  }
-  return invalid(engine, 'unknown')
+/** Finds out what one well-formed token stands for: under the newest secret's key, then under the older ones'. */
+function load(engine: Engine, token: string, followed = 0, generation = 0): Eventually<Found> {
+  if (generation === engine.tokens.generations) return invalid(engine, 'unknown')
+  return andThen(engine.tokens.keyOf(token, generation), (key) =>
+    andThen(engine.store.read(key), (record) => {
+      const now = engine.settings.clock()
+      if (record !== null && now < record.expiresAt) return judge(engine, token, key, record, now, followed)
+      return load(engine, token, followed, generation + 1)
+    }),
+  )
 }
 
 function judge(
@@ -117,7 +113,7 @@ function judge(
   record: StoredRecord,
   now: number,
   followed: number,
-): Found | Promise<Found> {
+): Eventually<Found> {
   const { timeouts, codec, schema } = engine.settings
   const envelope = codec.decode(record.payload)
   if (envelope === null) return invalid(engine, 'corrupt', key)

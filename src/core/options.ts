@@ -113,6 +113,8 @@ export interface Settings {
   readonly mayCreate: (exchange: Exchange | null) => boolean
   readonly clock: () => number
   readonly random: RandomSource
+  /** The cookie is always `Secure`, so that on plain http it is worth a word. */
+  readonly secureCookie: boolean
 }
 
 const known = new Set([
@@ -121,9 +123,14 @@ const known = new Set([
   ...['random', 'on'],
 ])
 
+const knownLimits = new Set(['recordBytes', 'keys', 'anonymousIdleTimeout', 'create'])
+const knownIds = new Set(['bytes', 'prefix', 'generate'])
+
 /** Throws `CONFIG_INVALID` with what to change, or `ID_INVALID`. */
 export function resolveOptions<Data extends object>(options: SessionsOptions<Data> & { store: Store }): Settings {
-  for (const name of Object.keys(options)) if (!known.has(name)) refuse(`there is no option "${name}"`)
+  refuseUnknown(options, known, '')
+  refuseUnknown(options.limits, knownLimits, 'limits.')
+  refuseUnknown(options.id, knownIds, 'id.')
   const { limits = {}, cookie = {}, migrate = null, trustProxy = false, onStoreError = 'fail' } = options
   const idle = parseDuration(options.idleTimeout ?? '30m', 'idleTimeout')
   const absolute = parseDuration(options.absoluteTimeout ?? '12h', 'absoluteTimeout')
@@ -155,6 +162,7 @@ export function resolveOptions<Data extends object>(options: SessionsOptions<Dat
     mayCreate: limits.create ?? (() => true),
     clock: options.clock ?? Date.now,
     random: options.random ?? secureRandom,
+    secureCookie: options.transport === undefined && cookie !== false && (cookie.secure ?? true) === true,
   }
 }
 
@@ -202,6 +210,13 @@ function proxies(trustProxy: boolean | number): number {
 function positive(value: number, what: string): number {
   if (!Number.isSafeInteger(value) || value < 1) refuse(`${what} is a whole number from 1`)
   return value
+}
+
+/** A misspelt option would silently leave its default in force. */
+function refuseUnknown(options: object = {}, names: ReadonlySet<string>, prefix: string): void {
+  for (const name of Object.keys(options)) {
+    if (!names.has(name)) refuse(`there is no option "${prefix}${name}"; there are ${[...names].join(', ')}`)
+  }
 }
 
 function refuse(sentence: string): never {

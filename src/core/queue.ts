@@ -1,4 +1,4 @@
-import type { StoredRecord } from '../contract/store.ts'
+import type { Eventually, StoredRecord } from '../contract/store.ts'
 import { isOutage, type SessionError } from '../errors.ts'
 
 /** What the commits of one key tell those behind them. */
@@ -20,25 +20,14 @@ export class CommitQueue {
   readonly #lanes = new Map<string, Lane>()
   readonly #turnless = new Set<Promise<unknown>>()
 
-  /** Runs `work` when all that were queued for the key before it are done. */
-  run<Result>(key: string, work: (lane: Lane) => Promise<Result>): Promise<Result> {
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = { latest: undefined, fault: undefined, users: 0, last: undefined }
-      this.#lanes.set(key, lane)
-    }
-    lane.users++
-    const turn = lane.last === undefined ? work(lane) : takeTurn(lane, lane.last, work)
-    lane.last = turn
-    // Asked first, so it is told first: before the caller and before the next in turn.
-    turn.then(
-      () => this.#leave(key, lane),
-      (error) => {
-        if (isOutage(error)) lane.fault = error
-        this.#leave(key, lane)
-      },
-    )
-    return turn
+  /** Runs `work` when all that were queued for the key before it are done: at once, if there are none. */
+  run<Result>(key: string, work: (lane: Lane) => Eventually<Result>): Eventually<Result> {
+    const lane = this.#lanes.get(key)
+    if (lane !== undefined) return this.#queue(key, lane, takeTurn(lane, work))
+    const free: Lane = { latest: undefined, fault: undefined, users: 0, last: undefined }
+    const result = work(free)
+    // Nobody can have come in between, so a lane that was never needed is never made known.
+    return result instanceof Promise ? this.#queue(key, free, result) : result
   }
 
   /** Takes no turn, for nobody else has the key yet; only `idle` waits for it. */
@@ -56,17 +45,28 @@ export class CommitQueue {
     }
   }
 
+  #queue<Result>(key: string, lane: Lane, turn: Promise<Result>): Promise<Result> {
+    this.#lanes.set(key, lane)
+    lane.users++
+    lane.last = turn
+    // Asked first, so it is told first: before the caller and before the next in turn.
+    turn.then(
+      () => this.#leave(key, lane),
+      (error) => {
+        if (isOutage(error)) lane.fault = error
+        this.#leave(key, lane)
+      },
+    )
+    return turn
+  }
+
   #leave(key: string, lane: Lane): void {
     if (--lane.users === 0) this.#lanes.delete(key)
   }
 }
 
-async function takeTurn<Result>(
-  lane: Lane,
-  previous: Promise<unknown>,
-  work: (lane: Lane) => Promise<Result>,
-): Promise<Result> {
-  await previous.then(ignore, ignore)
+async function takeTurn<Result>(lane: Lane, work: (lane: Lane) => Eventually<Result>): Promise<Result> {
+  await lane.last?.then(ignore, ignore)
   if (lane.fault !== undefined) throw lane.fault
   return work(lane)
 }

@@ -16,7 +16,8 @@ export function writeHeaders(engine: Engine, state: State, exchange: Exchange): 
     const facts = { created: outgoing.created, now: clock(), expiresAt: state.record?.expiresAt ?? clock(), secure }
     transport.write(exchange, outgoing.token, facts)
     forbidStorage(exchange)
-    if (!secure && !isLocal(exchange)) engine.listeners.emit('insecure-transport', { at: clock() })
+    if (engine.settings.secureCookie && !secure && !isLocal(exchange))
+      engine.listeners.emit('insecure-transport', { at: clock() })
   } else if (state.cleared && state.presented && !state.barred) {
     transport.clear(exchange, { now: clock(), secure: isSecure(exchange, engine.settings.trustProxy) })
     forbidStorage(exchange)

@@ -39,6 +39,6 @@ export function createHost(engine: Engine): SessionHost & { draw(state: State): 
     fresh: () => freshEnvelope(settings.clock()),
     copyOf: (envelope) => settings.codec.decode(settings.codec.encode(envelope))?.data ?? {},
     save: (state) => saveState(engine, state),
-    takeFlash: (state, key) => exclusively(state, () => takeFlash(engine, state, key)),
+    takeFlash: async (state, key) => exclusively(state, () => takeFlash(engine, state, key)),
   }
 }

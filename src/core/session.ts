@@ -160,6 +160,8 @@ export class LiveSession implements Session<AnyData, AnyData> {
 
   destroy(): void {
     const state = this.#state
+    // Nothing is known of the session that should end here, so nobody may be told that it did.
+    if (state.fault !== null) throw state.fault
     state.accessed = state.cleared = true
     if (state.record !== null && state.key !== null) state.ended.push({ key: state.key, record: state.record })
     state.restart(this.#host.fresh())

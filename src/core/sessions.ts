@@ -11,8 +11,7 @@ import type {
   Sweeper,
   SweeperOptions,
 } from '../contract/sessions.ts'
-import type { Store } from '../contract/store.ts'
-import type { Eventually } from '../crypto/hash.ts'
+import type { Eventually, Store } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import { need } from './abilities.ts'
 import { createContext } from './current.ts'

@@ -1,5 +1,6 @@
+import type { Eventually } from '../contract/store.ts'
 import { toBase64Url } from '../crypto/base64url.ts'
-import { type Eventually, sha256 } from '../crypto/hash.ts'
+import { sha256 } from '../crypto/hash.ts'
 import { keyHash } from '../crypto/keys.ts'
 import type { RandomSource } from '../crypto/random.ts'
 import { SessionError } from '../errors.ts'

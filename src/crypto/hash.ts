@@ -1,8 +1,6 @@
+import type { Eventually } from '../contract/store.ts'
 import { toBase64Url } from './base64url.ts'
 import { builtin } from './builtin.ts'
-
-/** A value at hand, or on its way. */
-export type Eventually<Value> = Value | Promise<Value>
 
 // crypto.hash answers at once and costs a fortieth of WebCrypto's digest, which is the fallback everywhere else.
 const native = builtin('crypto')?.hash

@@ -1,5 +1,6 @@
+import type { Eventually } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
-import { type Eventually, sha256 } from './hash.ts'
+import { sha256 } from './hash.ts'
 
 const leastBytes = 32
 const leastDistinct = 8

@@ -63,12 +63,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store & Sweeping 
   return {
     name: 'memory',
 
-    async read(key) {
+    read(key) {
       const entry = findLive(key)
       return entry === undefined ? null : copyOf(entry)
     },
 
-    async create(key, record) {
+    create(key, record) {
       const now = clock()
       const present = table.find(key)
       if (present !== undefined) {
@@ -84,21 +84,21 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store & Sweeping 
       return true
     },
 
-    async replace(key, record, expectedVersion) {
+    replace(key, record, expectedVersion) {
       const entry = findLive(key)
       if (entry === undefined || entry.version !== expectedVersion) return false
       table.rewrite(entry, record)
       return true
     },
 
-    async touch(key, expiresAt) {
+    touch(key, expiresAt) {
       const entry = findLive(key)
       if (entry === undefined) return false
       table.renew(entry, expiresAt)
       return true
     },
 
-    async delete(key) {
+    delete(key) {
       const entry = table.find(key)
       if (entry !== undefined) table.remove(entry)
     },

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions, type Session } from '../../src/index.ts'
 import { fileStore } from '../../src/stores/file.ts'
-import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
+import { faultyStore, memoryStore } from '../../src/testing/index.ts'
 import { gate, settle } from '../adapters/apps/servers.ts'
 import { eachStore, errorOf } from '../parity/stores.ts'
 import { exchangeWith, shown, tokenAfter, tokenWith, visit } from '../security/stage.ts'
@@ -51,40 +51,44 @@ describe('time', () => {
     }
   })
 
-  eachStore('REL-28 a request that outlives its session stores nothing, extends nothing, and sets no cookie', async (stage) => {
-    const works: Record<string, (session: Session) => unknown> = {
-      set: (session) => session.set('late', true),
-      touch: (session) => session.touch(),
-      regenerate: (session) => session.regenerate(),
-      flash: (session) => session.flash.set('late', true),
-      take: (session) => session.flash.take('present'),
-    }
-    const sessions = stage.sessions({ idleTimeout: '1h', absoluteTimeout: '1h' })
-    for (const [what, work] of Object.entries(works)) {
-      for (const offset of [-1, 0, 1, hour]) {
-        const token = await tokenWith(sessions, { name: 'Ada' })
-        const exchange = exchangeWith({ cookie: `__Host-sid=${token}` })
-        const session = await sessions.open(exchange)
-        stage.clock.advance(hour + offset)
-        expect(session.isExpired()).toBe(offset >= 0)
-        await work(session)
-        const { token: issued } = await sessions.commit(session)
-        const alive = offset < 0
-        expect(issued !== null, `${what} ${offset}`).toBe(alive && what === 'regenerate')
-        if (!alive) {
-          expect(exchange.sent.filter(([name]) => name === 'set-cookie')).toEqual([])
-          expect(await shown(sessions, token)).toBeNull()
-        }
-        // Nothing lives on beyond the deadline, not even one millisecond of it.
-        stage.clock.advance(1)
-        expect([(await sessions.list()).sessions, await shown(sessions, issued ?? token)]).toEqual([[], null])
-        for (const { record } of await stage.records()) expect(record.expiresAt).toBeLessThanOrEqual(stage.clock() + minute)
-        stage.clock.advance(2 * minute)
-        await sessions.sweep()
-        expect(await stage.records()).toEqual([])
+  eachStore(
+    'REL-28 a request that outlives its session stores nothing, extends nothing, and sets no cookie',
+    async (stage) => {
+      const works: Record<string, (session: Session) => unknown> = {
+        set: (session) => session.set('late', true),
+        touch: (session) => session.touch(),
+        regenerate: (session) => session.regenerate(),
+        flash: (session) => session.flash.set('late', true),
+        take: (session) => session.flash.take('present'),
       }
-    }
-  })
+      const sessions = stage.sessions({ idleTimeout: '1h', absoluteTimeout: '1h' })
+      for (const [what, work] of Object.entries(works)) {
+        for (const offset of [-1, 0, 1, hour]) {
+          const token = await tokenWith(sessions, { name: 'Ada' })
+          const exchange = exchangeWith({ cookie: `__Host-sid=${token}` })
+          const session = await sessions.open(exchange)
+          stage.clock.advance(hour + offset)
+          expect(session.isExpired()).toBe(offset >= 0)
+          await work(session)
+          const { token: issued } = await sessions.commit(session)
+          const alive = offset < 0
+          expect(issued !== null, `${what} ${offset}`).toBe(alive && what === 'regenerate')
+          if (!alive) {
+            expect(exchange.sent.filter(([name]) => name === 'set-cookie')).toEqual([])
+            expect(await shown(sessions, token)).toBeNull()
+          }
+          // Nothing lives on beyond the deadline, not even one millisecond of it.
+          stage.clock.advance(1)
+          expect([(await sessions.list()).sessions, await shown(sessions, issued ?? token)]).toEqual([[], null])
+          for (const { record } of await stage.records())
+            expect(record.expiresAt).toBeLessThanOrEqual(stage.clock() + minute)
+          stage.clock.advance(2 * minute)
+          await sessions.sweep()
+          expect(await stage.records()).toEqual([])
+        }
+      }
+    },
+  )
 
   eachStore('REL-28 a sign-in by a request that outlived its session begins a new one', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '1h', absoluteTimeout: '1h' })
@@ -96,62 +100,68 @@ describe('time', () => {
     expect([again.userId, again.keys(), again.expiresAt]).toEqual(['ada', [], stage.clock() + hour])
   })
 
-  eachStore('REL-29 a clock that goes back extends no session, and one that leaps ahead ends them without a fault', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '2h', rotateEvery: '1h' })
-    const start = stage.clock()
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    stage.clock.set(start - hour)
-    const session = await sessions.open(token)
-    expect(session.get('name')).toBe('Ada')
-    session.set('name', 'Bob')
-    session.touch()
-    expect((await sessions.commit(session)).outcome).toBe('saved')
-    const { expiresAt, lastSeenAt } = await sessions.open(token)
-    expect(expiresAt).toBeLessThanOrEqual(start + 30 * minute)
-    expect(lastSeenAt).toBeLessThanOrEqual(stage.clock())
-    // In steps, so that it is used all the time.
-    stage.clock.set(start - hour)
-    let steps = 0
-    while ((await shown(sessions, token)) !== null && ++steps < 1000) {
-      await visit(sessions, token, (each) => each.touch())
-      stage.clock.advance(10 * minute)
-      if (stage.clock() - start >= hour) break
-    }
-    expect(await shown(sessions, token)).not.toBeNull()
-    let current = token
-    while ((await shown(sessions, current)) !== null && ++steps < 1000) {
-      current = (await visit(sessions, current, (each) => each.touch())).token ?? current
-      stage.clock.advance(10 * minute)
-    }
-    expect(stage.clock()).toBe(start + 2 * hour)
-    const other = await tokenWith(sessions, { name: 'Eve' })
-    stage.clock.advance(365 * 24 * hour)
-    expect(await shown(sessions, other)).toBeNull()
-    expect(await sessions.sweep()).toBeGreaterThanOrEqual(1)
-    stage.clock.set(0)
-    const old = await tokenWith(sessions, { name: 'Old' })
-    expect(await shown(sessions, old)).toEqual({ name: 'Old' })
-  })
+  eachStore(
+    'REL-29 a clock that goes back extends no session, and one that leaps ahead ends them without a fault',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '2h', rotateEvery: '1h' })
+      const start = stage.clock()
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      stage.clock.set(start - hour)
+      const session = await sessions.open(token)
+      expect(session.get('name')).toBe('Ada')
+      session.set('name', 'Bob')
+      session.touch()
+      expect((await sessions.commit(session)).outcome).toBe('saved')
+      const { expiresAt, lastSeenAt } = await sessions.open(token)
+      expect(expiresAt).toBeLessThanOrEqual(start + 30 * minute)
+      expect(lastSeenAt).toBeLessThanOrEqual(stage.clock())
+      // In steps, so that it is used all the time.
+      stage.clock.set(start - hour)
+      let steps = 0
+      while ((await shown(sessions, token)) !== null && ++steps < 1000) {
+        await visit(sessions, token, (each) => each.touch())
+        stage.clock.advance(10 * minute)
+        if (stage.clock() - start >= hour) break
+      }
+      expect(await shown(sessions, token)).not.toBeNull()
+      let current = token
+      while ((await shown(sessions, current)) !== null && ++steps < 1000) {
+        current = (await visit(sessions, current, (each) => each.touch())).token ?? current
+        stage.clock.advance(10 * minute)
+      }
+      expect(stage.clock()).toBe(start + 2 * hour)
+      const other = await tokenWith(sessions, { name: 'Eve' })
+      stage.clock.advance(365 * 24 * hour)
+      expect(await shown(sessions, other)).toBeNull()
+      expect(await sessions.sweep()).toBeGreaterThanOrEqual(1)
+      stage.clock.set(0)
+      const old = await tokenWith(sessions, { name: 'Old' })
+      expect(await shown(sessions, old)).toEqual({ name: 'Old' })
+    },
+  )
 
-  eachStore('REL-29 nodes a minute apart serve the same session, and neither ends it early by a sweep', async (stage) => {
-    const { clock } = stage
-    const ahead = createSessions({ store: stage.store, clock: () => clock() + minute })
-    const behind = createSessions({ store: stage.store, clock: () => clock() - minute })
-    const nodes = [ahead, behind]
-    const token = await tokenWith(ahead, { count: 0 })
-    for (let step = 0; step < 60; step++) {
-      const node = nodes[step % 2] ?? ahead
-      expect(await visit(node, token, (session) => session.increment('count'))).toMatchObject({ outcome: 'saved' })
-      clock.advance(5 * minute)
-      await node.sweep()
-    }
-    expect(await shown(behind, token)).toEqual({ count: 60 })
-    const moved = await behind.open(token)
-    moved.login('ada')
-    const next = await tokenAfter(behind, moved)
-    expect((await ahead.open(next)).userId).toBe('ada')
-    expect([await shown(ahead, token), await shown(behind, token)]).toEqual([null, null])
-  })
+  eachStore(
+    'REL-29 nodes a minute apart serve the same session, and neither ends it early by a sweep',
+    async (stage) => {
+      const { clock } = stage
+      const ahead = createSessions({ store: stage.store, clock: () => clock() + minute })
+      const behind = createSessions({ store: stage.store, clock: () => clock() - minute })
+      const nodes = [ahead, behind]
+      const token = await tokenWith(ahead, { count: 0 })
+      for (let step = 0; step < 60; step++) {
+        const node = nodes[step % 2] ?? ahead
+        expect(await visit(node, token, (session) => session.increment('count'))).toMatchObject({ outcome: 'saved' })
+        clock.advance(5 * minute)
+        await node.sweep()
+      }
+      expect(await shown(behind, token)).toEqual({ count: 60 })
+      const moved = await behind.open(token)
+      moved.login('ada')
+      const next = await tokenAfter(behind, moved)
+      expect((await ahead.open(next)).userId).toBe('ada')
+      expect([await shown(ahead, token), await shown(behind, token)]).toEqual([null, null])
+    },
+  )
 
   eachStore('REL-30 what reading calls expired a sweep removes, and nothing else', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '10m' })
@@ -273,7 +283,9 @@ describe('a process', () => {
     }
   })
 
-  it('REL-35 serves twenty thousand requests of all kinds without its heap or its handles growing', { timeout: 120_000 }, async () => {
+  it('REL-35 serves twenty thousand requests of all kinds without its heap or its handles growing', {
+    timeout: 120_000,
+  }, async () => {
     const child = await bundleChild('children/soak.ts')
     const soak = spawn(process.execPath, ['--expose-gc', child], { stdio: ['ignore', 'pipe', 'inherit'] })
     children.add(soak)

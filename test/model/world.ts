@@ -1,5 +1,13 @@
 import type fc from 'fast-check'
-import { createSessions, type Outcome, type Session, SessionError, type Sessions, type Store } from '../../src/index.ts'
+import {
+  createSessions,
+  type Eventually,
+  type Outcome,
+  type Session,
+  SessionError,
+  type Sessions,
+  type Store,
+} from '../../src/index.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 /** What one simulated request does to its session, in order. */
@@ -322,7 +330,7 @@ export class World {
 
   /** Every call waits for its turn before it is applied, and its answer waits again. */
   #scheduled(store: Store): Store {
-    const turn = async <Result>(label: string, call: () => Promise<Result>): Promise<Result> => {
+    const turn = async <Result>(label: string, call: () => Eventually<Result>): Promise<Result> => {
       const fault = this.#atRest ? undefined : this.#faults.get(this.#calls++)
       await this.#scheduler.schedule(Promise.resolve(), label)
       if (fault === 'before') throw new Error('the connection was refused')

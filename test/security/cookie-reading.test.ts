@@ -168,9 +168,7 @@ describe('several session cookies', () => {
     ]) {
       expect(seen(await ask(of(...order)))).toEqual(anonymous)
     }
-    expect(conflicts.map(({ type, candidates }: never) => [type, candidates])).toEqual(
-      Array.from({ length: 3 }, () => ['token-conflict', 2]),
-    )
+    expect(conflicts.map(({ candidates }) => candidates)).toEqual([2, 2, 2])
     expect(JSON.stringify(conflicts)).not.toContain(ada)
     expect([await shown(sessions, ada), await shown(sessions, bob)]).toEqual([{ name: 'Ada' }, { name: 'Bob' }])
   })
@@ -197,7 +195,9 @@ describe('several session cookies', () => {
     const store = faultyStore(memoryStore())
     const secrets = [1, 2, 3].map((each) => `${each} Zm9yIHRlc3RzIG9ubHk6IDMyIHJhbmRvbSBieXRlcw`)
     const sessions = createSessions({ store, secret: secrets })
-    const cookie = Array.from({ length: 20 }, (_, at) => `${name}=${String.fromCharCode(65 + at).repeat(43)}`).join('; ')
+    const cookie = Array.from({ length: 20 }, (_, at) => `${name}=${String.fromCharCode(65 + at).repeat(43)}`).join(
+      '; ',
+    )
     expect((await sessions.open(exchangeWith({ cookie }))).isNew).toBe(true)
     expect(store.calls).toHaveLength(24)
   })

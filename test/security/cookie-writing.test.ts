@@ -90,7 +90,9 @@ describe('what the request cannot change', () => {
       'X-Forwarded-Prefix: /evil',
       'X-Original-URL: /evil',
     )
-    expect(setCookie).toEqual([expect.stringMatching(/^__Host-sid=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Lax$/)])
+    expect(setCookie).toEqual([
+      expect.stringMatching(/^__Host-sid=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Lax$/),
+    ])
   })
 
   it('SEC-19 over plain http Secure stays, and it is reported, except to the machine itself', async () => {
@@ -142,7 +144,10 @@ describe('what the request cannot change', () => {
       const { ask } = await stage({ cookie: { secure: 'auto' }, ...(trustProxy === undefined ? {} : { trustProxy }) })
       const lines = header === null ? [] : [`X-Forwarded-Proto: ${header}`]
       const { setCookie } = await ask('/write', ...lines, 'X-Forwarded-Ssl: on', 'Front-End-Https: on')
-      expect(setCookie.map((each) => each.includes('; Secure')), `${trustProxy} ${header}`).toEqual([secure])
+      expect(
+        setCookie.map((each) => each.includes('; Secure')),
+        `${trustProxy} ${header}`,
+      ).toEqual([secure])
     }
     for (const trustProxy of [-1, 1.5, Number.NaN, 'loopback' as never]) {
       expect(() => createSessions({ trustProxy })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
@@ -182,7 +187,10 @@ describe('what a response carries', () => {
         const [first, second, ...own] = setCookie
         expect([first, second]).toEqual(['theme=dark; Path=/', '__Host-other=1'])
         const unmoved = token !== null && !/regenerate|login|destroy/.test(path)
-        expect(own.map((each) => each.split('=')[0]), path).toEqual(unmoved ? [] : ['__Host-sid'])
+        expect(
+          own.map((each) => each.split('=')[0]),
+          path,
+        ).toEqual(unmoved ? [] : ['__Host-sid'])
         if (own[0] === undefined) continue
         expect(await shown(sessions, own[0].slice(11, 54)), `${path}: the cookie leads to the session`).not.toBeNull()
       }
@@ -297,18 +305,21 @@ describe('where a token may come from', () => {
     expect((await both.ask('/read', `X-Session-Token: ${known}`)).vary).toEqual(['Cookie, x-session-token'])
   })
 
-  eachStore('SEC-25 a cookie that is sent beyond its Max-Age is nothing: the server does not rely on it', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '20m', absoluteTimeout: '1h', cookie: { maxAge: '1h' } })
-    const site = await stage.site(sessions, {
-      '/write': (session) => session.increment('count'),
-      '/read': (session) => session.get('count') ?? 0,
-    })
-    const visitor = site.visitor()
-    const { cookies } = await visitor.get('/write')
-    expect(cookies).toEqual([expect.stringContaining('; Max-Age=3600; ')])
-    stage.clock.advance(20 * 60_000 - 1)
-    expect((await visitor.get('/write')).value).toBe(2)
-    stage.clock.advance(20 * 60_000)
-    expect((await visitor.get('/read')).value).toBe(0)
-  })
+  eachStore(
+    'SEC-25 a cookie that is sent beyond its Max-Age is nothing: the server does not rely on it',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '20m', absoluteTimeout: '1h', cookie: { maxAge: '1h' } })
+      const site = await stage.site(sessions, {
+        '/write': (session) => session.increment('count'),
+        '/read': (session) => session.get('count') ?? 0,
+      })
+      const visitor = site.visitor()
+      const { cookies } = await visitor.get('/write')
+      expect(cookies).toEqual([expect.stringContaining('; Max-Age=3600; ')])
+      stage.clock.advance(20 * 60_000 - 1)
+      expect((await visitor.get('/write')).value).toBe(2)
+      stage.clock.advance(20 * 60_000)
+      expect((await visitor.get('/read')).value).toBe(0)
+    },
+  )
 })

@@ -33,7 +33,9 @@ describe('a new token', () => {
         const late = await sessions.open(old)
         expect([late.userId, late.keys(), late.isNew]).toEqual([undefined, [], true])
         // Not even with rotation switched on on another node.
-        expect(await shown(createSessions({ store: stage.store, clock: stage.clock, rotateEvery: '1h' }), old)).toBeNull()
+        expect(
+          await shown(createSessions({ store: stage.store, clock: stage.clock, rotateEvery: '1h' }), old),
+        ).toBeNull()
       }
 
       async function moved(token: string): Promise<Session> {
@@ -137,29 +139,32 @@ describe('a new token', () => {
 })
 
 describe('concurrent moves', () => {
-  eachStore('SEC-36 of fifty parallel regenerates on two nodes one wins, and the others set no cookie', async (stage) => {
-    const nodes = [stage.sessions(), stage.sessions()]
-    const [sessions = stage.sessions()] = nodes
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    const opened = await Promise.all(
-      Array.from({ length: 50 }, async (_, at) => {
-        const node = nodes[at % 2] ?? sessions
-        return { node, session: await node.open(token) }
-      }),
-    )
-    for (const { session } of opened) session.regenerate()
-    const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
-    const winners = done.filter(({ outcome }) => outcome === 'moved')
-    expect(winners).toHaveLength(1)
-    for (const { outcome, token: issued } of done) {
-      if (outcome !== 'moved') expect([outcome, issued]).toEqual(['gone', null])
-    }
-    expect(await shown(sessions, winners[0]?.token ?? null)).toEqual({ name: 'Ada' })
-    expect(await shown(sessions, token)).toBeNull()
-    // One session and one mark; no successor of a loser is left behind.
-    const live = await sessions.list()
-    expect([live.sessions.length, (await stage.records()).length]).toEqual([1, 2])
-  })
+  eachStore(
+    'SEC-36 of fifty parallel regenerates on two nodes one wins, and the others set no cookie',
+    async (stage) => {
+      const nodes = [stage.sessions(), stage.sessions()]
+      const [sessions = stage.sessions()] = nodes
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      const opened = await Promise.all(
+        Array.from({ length: 50 }, async (_, at) => {
+          const node = nodes[at % 2] ?? sessions
+          return { node, session: await node.open(token) }
+        }),
+      )
+      for (const { session } of opened) session.regenerate()
+      const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+      const winners = done.filter(({ outcome }) => outcome === 'moved')
+      expect(winners).toHaveLength(1)
+      for (const { outcome, token: issued } of done) {
+        if (outcome !== 'moved') expect([outcome, issued]).toEqual(['gone', null])
+      }
+      expect(await shown(sessions, winners[0]?.token ?? null)).toEqual({ name: 'Ada' })
+      expect(await shown(sessions, token)).toBeNull()
+      // One session and one mark; no successor of a loser is left behind.
+      const live = await sessions.list()
+      expect([live.sessions.length, (await stage.records()).length]).toEqual([1, 2])
+    },
+  )
 
   eachStore('SEC-36 fifty parallel requests at an automatic rotation all go on in one session', async (stage) => {
     const nodes = [1, 2].map(() => stage.sessions({ rotateEvery: '1m' }))
@@ -182,23 +187,26 @@ describe('concurrent moves', () => {
     expect((await sessions.list()).sessions).toHaveLength(1)
   })
 
-  eachStore('SEC-36 of parallel sign-ins of one form every one succeeds, and the browser holds a live one', async (stage) => {
-    const nodes = [stage.sessions(), stage.sessions()]
-    const [sessions = stage.sessions()] = nodes
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    const opened = await Promise.all(
-      Array.from({ length: 10 }, async (_, at) => {
-        const node = nodes[at % 2] ?? sessions
-        return { node, session: await node.open(token) }
-      }),
-    )
-    for (const { session } of opened) session.login('ada')
-    const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
-    for (const each of done) {
-      const session = await sessions.open(each.token)
-      expect([session.isNew, session.userId]).toEqual([false, 'ada'])
-    }
-  })
+  eachStore(
+    'SEC-36 of parallel sign-ins of one form every one succeeds, and the browser holds a live one',
+    async (stage) => {
+      const nodes = [stage.sessions(), stage.sessions()]
+      const [sessions = stage.sessions()] = nodes
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      const opened = await Promise.all(
+        Array.from({ length: 10 }, async (_, at) => {
+          const node = nodes[at % 2] ?? sessions
+          return { node, session: await node.open(token) }
+        }),
+      )
+      for (const { session } of opened) session.login('ada')
+      const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+      for (const each of done) {
+        const session = await sessions.open(each.token)
+        expect([session.isNew, session.userId]).toEqual([false, 'ada'])
+      }
+    },
+  )
 
   it('SEC-36 in a browser, parallel requests around a sign-in leave it signed in, in whatever order answers arrive', async () => {
     const clock = manualClock()
@@ -260,20 +268,23 @@ describe('what a sign-in carries over', () => {
     }
   })
 
-  eachStore('SEC-37 of a message that was planted before, nothing is left after a sign-in that names what to keep', async (stage) => {
-    const sessions = stage.sessions()
-    for (const [keep, expected] of [
-      [['cart'], undefined],
-      [undefined, 'planted'],
-    ] as const) {
-      const token = await tokenWith(sessions, { cart: [] })
-      await visit(sessions, token, (session) => session.flash.set('notice', 'planted'))
-      const session = await sessions.open(token)
-      session.login('ada', keep === undefined ? {} : { keep })
-      const after = await sessions.open(await tokenAfter(sessions, session))
-      expect(after.flash.get('notice')).toBe(expected)
-    }
-  })
+  eachStore(
+    'SEC-37 of a message that was planted before, nothing is left after a sign-in that names what to keep',
+    async (stage) => {
+      const sessions = stage.sessions()
+      for (const [keep, expected] of [
+        [['cart'], undefined],
+        [undefined, 'planted'],
+      ] as const) {
+        const token = await tokenWith(sessions, { cart: [] })
+        await visit(sessions, token, (session) => session.flash.set('notice', 'planted'))
+        const session = await sessions.open(token)
+        session.login('ada', keep === undefined ? {} : { keep })
+        const after = await sessions.open(await tokenAfter(sessions, session))
+        expect(after.flash.get('notice')).toBe(expected)
+      }
+    },
+  )
 
   eachStore('SEC-37 nothing of another user that is not named', async (stage) => {
     const sessions = stage.sessions()
@@ -307,46 +318,49 @@ describe('what a sign-in carries over', () => {
 })
 
 describe('the time of the sign-in', () => {
-  eachStore('SEC-39 is that of the last login, survives new tokens, and starts a new absolute lifetime', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '2h', absoluteTimeout: '3h' })
-    const { clock } = stage
-    const begun = await sessions.open(null)
-    expect(begun.authenticatedAt).toBeUndefined()
-    begun.login('ada')
-    const first = clock()
-    expect(begun.authenticatedAt).toBe(first)
-    let token = await tokenAfter(sessions, begun)
-    const isFresh = async (maxAge: number) => {
-      const { authenticatedAt } = await sessions.open(token)
-      return authenticatedAt !== undefined && clock() - authenticatedAt < maxAge
-    }
-    clock.advance(10 * minute - 1)
-    expect(await isFresh(10 * minute)).toBe(true)
-    clock.advance(1)
-    expect(await isFresh(10 * minute)).toBe(false)
-    // Neither use nor a new token makes it fresh.
-    await visit(sessions, token, (session) => session.set('used', true))
-    const regenerated = await sessions.open(token)
-    regenerated.regenerate()
-    token = await tokenAfter(sessions, regenerated)
-    expect((await sessions.open(token)).authenticatedAt).toBe(first)
-    expect(await isFresh(10 * minute)).toBe(false)
-    // The same user again: step-up.
-    clock.advance(100 * minute)
-    const again = await sessions.open(token)
-    again.login('ada')
-    token = await tokenAfter(sessions, again)
-    expect(await isFresh(10 * minute)).toBe(true)
-    const { authenticatedAt, createdAt } = await sessions.open(token)
-    expect([authenticatedAt, createdAt]).toEqual([first + 110 * minute, first])
-    // From the last login, not from the creation.
-    clock.advance(115 * minute)
-    await visit(sessions, token, (session) => session.touch())
-    clock.advance(65 * minute - 1)
-    expect(await shown(sessions, token)).not.toBeNull()
-    clock.advance(1)
-    expect(await shown(sessions, token)).toBeNull()
-  })
+  eachStore(
+    'SEC-39 is that of the last login, survives new tokens, and starts a new absolute lifetime',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '2h', absoluteTimeout: '3h' })
+      const { clock } = stage
+      const begun = await sessions.open(null)
+      expect(begun.authenticatedAt).toBeUndefined()
+      begun.login('ada')
+      const first = clock()
+      expect(begun.authenticatedAt).toBe(first)
+      let token = await tokenAfter(sessions, begun)
+      const isFresh = async (maxAge: number) => {
+        const { authenticatedAt } = await sessions.open(token)
+        return authenticatedAt !== undefined && clock() - authenticatedAt < maxAge
+      }
+      clock.advance(10 * minute - 1)
+      expect(await isFresh(10 * minute)).toBe(true)
+      clock.advance(1)
+      expect(await isFresh(10 * minute)).toBe(false)
+      // Neither use nor a new token makes it fresh.
+      await visit(sessions, token, (session) => session.set('used', true))
+      const regenerated = await sessions.open(token)
+      regenerated.regenerate()
+      token = await tokenAfter(sessions, regenerated)
+      expect((await sessions.open(token)).authenticatedAt).toBe(first)
+      expect(await isFresh(10 * minute)).toBe(false)
+      // The same user again: step-up.
+      clock.advance(100 * minute)
+      const again = await sessions.open(token)
+      again.login('ada')
+      token = await tokenAfter(sessions, again)
+      expect(await isFresh(10 * minute)).toBe(true)
+      const { authenticatedAt, createdAt } = await sessions.open(token)
+      expect([authenticatedAt, createdAt]).toEqual([first + 110 * minute, first])
+      // From the last login, not from the creation.
+      clock.advance(115 * minute)
+      await visit(sessions, token, (session) => session.touch())
+      clock.advance(65 * minute - 1)
+      expect(await shown(sessions, token)).not.toBeNull()
+      clock.advance(1)
+      expect(await shown(sessions, token)).toBeNull()
+    },
+  )
 
   it('SEC-39 is not something that data can pass for', async () => {
     const sessions = createSessions()

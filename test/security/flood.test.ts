@@ -13,7 +13,14 @@ describe('visitors who leave nothing', () => {
     const sessions = stage.sessions({ on: { created: (event) => created.push(event) } })
     const handle = webSession(sessions, (request) => {
       const session = sessions.of(request)
-      const facts = [session.get('cart'), session.has('cart'), session.userId, session.isNew, session.id, session.keys()]
+      const facts = [
+        session.get('cart'),
+        session.has('cart'),
+        session.userId,
+        session.isNew,
+        session.id,
+        session.keys(),
+      ]
       return Response.json([facts, session.flash.get('notice'), session.flash.all(), session.expiresAt])
     })
     for (let count = 0; count < 10_000; count++) {
@@ -54,11 +61,21 @@ describe('limits', () => {
     ['a value of 1 MiB', (session) => session.set('big', big), 'RECORD_TOO_LARGE', ['recordBytes']],
     ['a message of 1 MiB', (session) => session.flash.set('big', big), 'RECORD_TOO_LARGE', ['recordBytes']],
     ['a key of 1 MiB', (session) => session.set(big, 1), 'RECORD_TOO_LARGE', ['recordBytes']],
-    ['22,000 characters of three bytes', (session) => session.set('a', '€'.repeat(22_000)), 'RECORD_TOO_LARGE', ['recordBytes']],
+    [
+      '22,000 characters of three bytes',
+      (session) => session.set('a', '€'.repeat(22_000)),
+      'RECORD_TOO_LARGE',
+      ['recordBytes'],
+    ],
     ['1001 keys', (session) => fill(session, 1001), 'RECORD_TOO_LARGE', ['keys']],
     ['66 levels', (session) => session.set('deep', nested(66)), 'VALUE_INVALID', []],
     ['a cycle', (session) => session.set('cycle', cycle()), 'VALUE_INVALID', []],
-    ['a cycle made in place', (session) => Object.assign(session.get('box') as object, { self: session.get('box') }), 'VALUE_INVALID', []],
+    [
+      'a cycle made in place',
+      (session) => Object.assign(session.get('box') as object, { self: session.get('box') }),
+      'VALUE_INVALID',
+      [],
+    ],
   ])('SEC-52 %s: refused before any store call, and what was stored stays', async (_, work, code, limits) => {
     const store = faultyStore(memoryStore())
     const events: string[] = []
@@ -100,7 +117,9 @@ describe('limits', () => {
     }
     for (const wrong of [0, -1, 1.5, Number.NaN, '64k']) {
       for (const name of ['recordBytes', 'keys']) {
-        expect(() => createSessions({ limits: { [name]: wrong } })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+        expect(() => createSessions({ limits: { [name]: wrong } })).toThrow(
+          expect.objectContaining({ code: 'CONFIG_INVALID' }),
+        )
       }
     }
   })
@@ -158,9 +177,12 @@ describe('limits', () => {
     expect(await stage.records()).toHaveLength(2)
     // Others, and whoever has a session already, are let be.
     expect((await site.request('/write', { headers: { 'x-client': 'other' } })).status).toBe(200)
-    for (const path of ['/write', '/regenerate', '/login', '/read']) expect((await kept.get(path, flooder)).status).toBe(200)
+    for (const path of ['/write', '/regenerate', '/login', '/read'])
+      expect((await kept.get(path, flooder)).status).toBe(200)
     expect(asked).toEqual(['flooder', 'flooder', 'flooder', 'flooder', 'flooder', 'other'])
-    expect(events.map(({ limit, at }) => [limit, at])).toEqual(Array.from({ length: 3 }, () => ['create', stage.clock()]))
+    expect(events.map(({ limit, at }) => [limit, at])).toEqual(
+      Array.from({ length: 3 }, () => ['create', stage.clock()]),
+    )
   })
 
   it('SEC-54 limits.create is asked once for a request, and before any store call', async () => {

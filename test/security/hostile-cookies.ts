@@ -116,7 +116,13 @@ export function hostileCookies(token: string): HostileCookie[] {
     ['an overlong slash', bytes(own(cut), [0xc0, 0xaf])],
     ['half a surrogate pair', bytes(own(cut), [0xed, 0xa0, 0x80])],
     ['a cut UTF-8 sequence', bytes(own(cut), [0xf0, 0x9f, 0x98])],
-    ['all bytes above 127', bytes(own(''), Array.from({ length: 128 }, (_, at) => at + 128))],
+    [
+      'all bytes above 127',
+      bytes(
+        own(''),
+        Array.from({ length: 128 }, (_, at) => at + 128),
+      ),
+    ],
     // Too much.
     ['256 characters', own('A'.repeat(256))],
     ['4 KiB', own('A'.repeat(4096))],

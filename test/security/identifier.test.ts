@@ -292,7 +292,8 @@ describe('at rest', () => {
   it('SEC-09 no source compares a secret with an operator that stops at the first difference', () => {
     const comparison =
       /\b(?:\w+\.)*(?:token|secret|signature|mac|digest|csrf\w*|presented)\s*[!=]==?(?!=|\s*(?:null\b|undefined\b|true\b|false\b|['"`\d]))/i
-    const early = (text: string) => text.split('\n').filter((line) => comparison.test(line.replace(/\/\/.*|^\s*\/?\*.*/, '')))
+    const early = (text: string) =>
+      text.split('\n').filter((line) => comparison.test(line.replace(/\/\/.*|^\s*\/?\*.*/, '')))
     expect(early('if (record.token === presented) return')).toHaveLength(1)
     expect(early('  if (token !== null && x) // token === x')).toEqual([])
     const folder = join(import.meta.dirname, '../../src')
@@ -302,21 +303,25 @@ describe('at rest', () => {
     expect(faults).toEqual([])
   })
 
-  onStore('memory', 'SEC-10 a key in another case is another key, and a token in another case another token', async (stage) => {
-    const sessions = stage.sessions({ id: { generate: () => crypto.randomUUID() } })
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    expect(await shown(sessions, token.toUpperCase())).toBeNull()
-    const { key, record } = await stage.onlyRecord()
-    const flipped = key.replace(/[a-z]/i, (letter) =>
-      letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
-    )
-    expect(flipped).not.toBe(key)
-    for (const other of [flipped, `${key} `, key.slice(0, -1)]) {
-      expect(await stage.store.read(other)).toBeNull()
-      expect(await stage.store.replace(other, record, record.version)).toBe(false)
-    }
-    expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
-  })
+  onStore(
+    'memory',
+    'SEC-10 a key in another case is another key, and a token in another case another token',
+    async (stage) => {
+      const sessions = stage.sessions({ id: { generate: () => crypto.randomUUID() } })
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      expect(await shown(sessions, token.toUpperCase())).toBeNull()
+      const { key, record } = await stage.onlyRecord()
+      const flipped = key.replace(/[a-z]/i, (letter) =>
+        letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
+      )
+      expect(flipped).not.toBe(key)
+      for (const other of [flipped, `${key} `, key.slice(0, -1)]) {
+        expect(await stage.store.read(other)).toBeNull()
+        expect(await stage.store.replace(other, record, record.version)).toBe(false)
+      }
+      expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
+    },
+  )
 })
 
 /** All names and contents below a folder. */

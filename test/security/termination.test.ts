@@ -1,6 +1,6 @@
 import { CookieJar } from 'tough-cookie'
 import { describe, expect, it } from 'vitest'
-import { createSessions, type Session, type SessionEvents, SessionError } from '../../src/index.ts'
+import { createSessions, type Session, SessionError, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
 import { eachStore, errorOf } from '../parity/stores.ts'
 import { exchangeWith, shown, tokenAfter, tokenWith, visit } from './stage.ts'
@@ -113,17 +113,20 @@ describe('an ended session', () => {
     expect(await stage.records()).toEqual([])
   })
 
-  eachStore('SEC-42 looked up again it is a new session with another id, never an empty one with the old', async (stage) => {
-    const sessions = stage.sessions()
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    const { id } = await sessions.open(token)
-    await visit(sessions, token, (session) => session.destroy())
-    const again = await sessions.open(token)
-    expect([again.isNew, again.keys()]).toEqual([true, []])
-    expect(again.id).not.toBe(id)
-    expect(await sessions.find(id)).toBeNull()
-    expect(await sessions.revoke(id)).toBe(false)
-  })
+  eachStore(
+    'SEC-42 looked up again it is a new session with another id, never an empty one with the old',
+    async (stage) => {
+      const sessions = stage.sessions()
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      const { id } = await sessions.open(token)
+      await visit(sessions, token, (session) => session.destroy())
+      const again = await sessions.open(token)
+      expect([again.isNew, again.keys()]).toEqual([true, []])
+      expect(again.id).not.toBe(id)
+      expect(await sessions.find(id)).toBeNull()
+      expect(await sessions.revoke(id)).toBe(false)
+    },
+  )
 
   eachStore('SEC-40 what is written in the same request after destroy() belongs to another session', async (stage) => {
     const sessions = stage.sessions()
@@ -143,17 +146,83 @@ describe('an ended session', () => {
     expect(await stage.records()).toHaveLength(1)
   })
 
-  eachStore('SEC-40 an end is stored although the handler fails, and one that the store refused is tried again', async (stage) => {
-    const sessions = stage.sessions()
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    const session = await sessions.open(token)
-    session.destroy()
-    stage.store.faults.fail('replace', { times: 1 })
-    await expect(sessions.commit(session, { status: 200 })).rejects.toMatchObject({ code: 'STORE_FAILED' })
-    expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
-    expect((await sessions.commit(session, { error: new Error('failed') })).outcome).toBe('ended')
-    expect(await shown(sessions, token)).toBeNull()
-  })
+  eachStore(
+    'SEC-40 an end is stored although the handler fails, and one that the store refused is tried again',
+    async (stage) => {
+      const sessions = stage.sessions()
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      const session = await sessions.open(token)
+      session.destroy()
+      stage.store.faults.fail('replace', { times: 1 })
+      await expect(sessions.commit(session, { status: 200 })).rejects.toMatchObject({ code: 'STORE_FAILED' })
+      expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
+      expect((await sessions.commit(session, { error: new Error('failed') })).outcome).toBe('ended')
+      expect(await shown(sessions, token)).toBeNull()
+    },
+  )
+
+  const underWay: [what: string, work: (session: Session) => unknown, at: 'create' | 'replace' | 'touch'][] = [
+    ['a first write', (session) => session.set('name', 'Ada'), 'create'],
+    ['a write', (session) => session.set('name', 'Bob'), 'replace'],
+    ['a new token, before it is stored', (session) => session.regenerate(), 'create'],
+    ['a new token, after it was stored', (session) => session.regenerate(), 'replace'],
+    ['a sign-in', (session) => session.login('ada'), 'replace'],
+    ['an extension', (session) => session.touch(), 'touch'],
+    ['a message that is taken', (session) => session.flash.take('present'), 'replace'],
+  ]
+  const next: [what: string, work: (session: Session) => unknown, data: object | null][] = [
+    ['nothing', () => undefined, null],
+    ['a write', (session) => session.set('next', true), { next: true }],
+    [
+      'a sign-in',
+      (session) => {
+        session.set('next', true)
+        session.login('bob')
+      },
+      { next: true },
+    ],
+  ]
+  for (const [what, work, at] of underWay) {
+    it.each(next)(
+      `SEC-40 destroy() while ${what} is under way ends that too, and then comes %s`,
+      async (_, then, data) => {
+        for (const fault of ['none', 'fail', 'conflict'] as const) {
+          const clock = manualClock()
+          const store = faultyStore(memoryStore({ clock }))
+          const [sessions, other] = [createSessions({ store, clock }), createSessions({ store, clock })]
+          const token = what === 'a first write' ? null : await tokenWith(sessions, { name: 'Ada' })
+          if (token !== null) await visit(sessions, token, (session) => session.flash.set('present', 'once'))
+          clock.advance(5 * minute)
+          const exchange = exchangeWith(token === null ? {} : { cookie: `__Host-sid=${token}` })
+          const session = await sessions.open(exchange)
+          const held = store.faults.hold(at, { times: 1 })
+          if (fault === 'fail') store.faults.fail(at, { times: 1 })
+          // A message that is taken is stored at once; the rest with the next save.
+          const taking = work(session)
+          const saving = (taking instanceof Promise ? taking : session.save()).catch(({ code }: SessionError) => code)
+          await held.reached
+          if (fault === 'conflict' && token !== null) await visit(other, token, (each) => each.set('meanwhile', true))
+          session.destroy()
+          expect([session.isNew, session.keys()]).toEqual([true, []])
+          then(session)
+          held.release()
+          expect([undefined, 'once', 'SESSION_GONE', 'STORE_FAILED']).toContain(await saving)
+          store.faults.clear()
+          expect(session.isNew).toBe(true)
+          const { token: issued } = await sessions.commit(session)
+          const live = (await sessions.list()).sessions.map((each) => each.data)
+          // A move that failed half-way leaves a record that nobody has a token for.
+          const orphan = fault === 'fail' && /after it was stored|sign-in/.test(what) ? [{ name: 'Ada' }] : []
+          expect(new Set(live), fault).toEqual(new Set([...(data === null ? [] : [data]), ...orphan]))
+          expect(await shown(sessions, token)).toBeNull()
+          expect(issued === null).toBe(data === null)
+          if (issued !== null) expect(await shown(sessions, issued)).toEqual(data)
+          const cookies = exchange.sent.filter(([name]) => name === 'set-cookie')
+          expect(cookies).toHaveLength(token === null && data === null ? 0 : 1)
+        }
+      },
+    )
+  }
 
   it('SEC-40 a lost answer of the store to the deletion leaves nothing that opens', async () => {
     const store = faultyStore(memoryStore())
@@ -267,7 +336,8 @@ describe('signing out', () => {
       expect(await jar.getCookieString(url)).not.toBe('')
       const [removed = ''] = await send((session) => session.logout())
       expect(await jar.getCookieString(url)).toBe('')
-      const attributes = (line: string) => line.split('; ').filter((part) => !/^(Max-Age|Expires)=|^[^;=]*sid=/.test(part))
+      const attributes = (line: string) =>
+        line.split('; ').filter((part) => !/^(Max-Age|Expires)=|^[^;=]*sid=/.test(part))
       expect(attributes(removed)).toEqual(attributes(set))
     }
   })
@@ -298,17 +368,20 @@ describe('signing out', () => {
     expect(exchange.sent).toEqual([])
   })
 
-  eachStore('SEC-50 ten thousand sign-outs of strangers create nothing and ask the store for nothing', async (stage) => {
-    const destroyed: unknown[] = []
-    const sessions = stage.sessions({ on: { destroyed: (event) => destroyed.push(event) } })
-    for (let count = 0; count < 10_000; count++) {
-      const session = await sessions.open(null)
-      if (count % 2 === 0) session.logout()
-      else session.destroy()
-      expect(await sessions.commit(session)).toEqual({ outcome: 'nothing', headers: [], token: null })
-    }
-    expect([[...stage.store.calls], destroyed, await stage.records()]).toEqual([[], [], []])
-  })
+  eachStore(
+    'SEC-50 ten thousand sign-outs of strangers create nothing and ask the store for nothing',
+    async (stage) => {
+      const destroyed: unknown[] = []
+      const sessions = stage.sessions({ on: { destroyed: (event) => destroyed.push(event) } })
+      for (let count = 0; count < 10_000; count++) {
+        const session = await sessions.open(null)
+        if (count % 2 === 0) session.logout()
+        else session.destroy()
+        expect(await sessions.commit(session)).toEqual({ outcome: 'nothing', headers: [], token: null })
+      }
+      expect([[...stage.store.calls], destroyed, await stage.records()]).toEqual([[], [], []])
+    },
+  )
 
   eachStore('SEC-50 nor do those with a token that is unknown, expired or ended', async (stage) => {
     const sessions = stage.sessions()

@@ -12,7 +12,9 @@ let fillers = 0
 
 for (const key of keys) await store.create(key, record)
 fill()
-const replaced = await store.replace(first, { ...record, version: 2 }, 1).catch((error: { code: string }) => error.code)
+const replaced = await Promise.resolve(store.replace(first, { ...record, version: 2 }, 1)).catch(
+  (error: { code: string }) => error.code,
+)
 const versionAfter = (await store.read(first))?.version
 await store.delete(second)
 const deleted = await store.read(second)

@@ -21,7 +21,8 @@ const handle = webSession(
   async (request) => {
     const session = sessions.of(request)
     const { pathname } = new URL(request.url)
-    if (pathname === '/write') session.update('items', (items: unknown) => [...((items as number[]) ?? []).slice(-5), 1])
+    if (pathname === '/write')
+      session.update('items', (items: unknown) => [...((items as number[]) ?? []).slice(-5), 1])
     if (pathname === '/mutate') (session.get('items') as number[] | undefined)?.push(2)
     if (pathname === '/flash') session.flash.set('notice', 'hello')
     if (pathname === '/take') await session.flash.take('notice')
@@ -39,7 +40,19 @@ const handle = webSession(
   { onError: () => undefined },
 )
 
-const paths = ['read', 'write', 'mutate', 'flash', 'take', 'login', 'regenerate', 'destroy', 'save', 'throw', 'unstorable']
+const paths = [
+  'read',
+  'write',
+  'mutate',
+  'flash',
+  'take',
+  'login',
+  'regenerate',
+  'destroy',
+  'save',
+  'throw',
+  'unstorable',
+]
 const jars: string[] = Array.from({ length: 50 }, () => '')
 const counts: Record<number, number> = {}
 let requests = 0

@@ -91,13 +91,17 @@ describe('Listeners', () => {
 
   it.each(['craeted', '', '__proto__', 'constructor', 'toString'])('there is no event %j', (name) => {
     const listener = () => undefined
-    expect(() => new Listeners().on(name as never, listener)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+    expect(() => new Listeners().on(name as never, listener)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    )
     expect(() => createSessions({ on: { [name]: listener } as never })).toThrow(
       name === '__proto__' ? expect.anything() : expect.objectContaining({ code: 'CONFIG_INVALID' }),
     )
   })
 
   it.each([null, undefined, 'x', {}])('%j is no listener', (listener) => {
-    expect(() => new Listeners().on('created', listener as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+    expect(() => new Listeners().on('created', listener as never)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    )
   })
 })

@@ -43,7 +43,11 @@ describe('expiry', () => {
     fc.assert(
       fc.property(
         fc.record({ idle: length, anonymousIdle: length, absolute: length, renewAfter: length }),
-        fc.record({ createdAt: time, authenticatedAt: fc.option(time, { nil: undefined }), userId: fc.constantFrom('ada', undefined) }),
+        fc.record({
+          createdAt: time,
+          authenticatedAt: fc.option(time, { nil: undefined }),
+          userId: fc.constantFrom('ada', undefined),
+        }),
         time,
         time,
         (times, facts, now, later) => {

@@ -4,7 +4,12 @@ import type { Envelope } from '../../../src/contract/codec.ts'
 import { apply, type Intent, own, put } from '../../../src/core/intents.ts'
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', '__proto__', 'constructor', 'toString')
-const value = fc.oneof(fc.integer(), fc.string({ maxLength: 3 }), fc.constant(null), fc.array(fc.integer(), { maxLength: 2 }))
+const value = fc.oneof(
+  fc.integer(),
+  fc.string({ maxLength: 3 }),
+  fc.constant(null),
+  fc.array(fc.integer(), { maxLength: 2 }),
+)
 const data = fc.array(fc.tuple(key, value), { maxLength: 5 })
 
 const add = (by: number) => (current: unknown) => (typeof current === 'number' ? current : 0) + by
@@ -26,7 +31,11 @@ const login: fc.Arbitrary<Intent> = fc.record({
   device: fc.constantFrom('a browser', undefined),
   keep: fc.oneof(fc.constant(undefined), fc.array(key, { maxLength: 3 })),
 })
-const any = fc.oneof({ weight: 6, arbitrary: on(key) }, { weight: 1, arbitrary: fc.constant<Intent>({ op: 'clear' }) }, login)
+const any = fc.oneof(
+  { weight: 6, arbitrary: on(key) },
+  { weight: 1, arbitrary: fc.constant<Intent>({ op: 'clear' }) },
+  login,
+)
 
 function envelopeOf(entries: ReadonlyArray<readonly [string, unknown]>): Envelope {
   const envelope: Envelope = { createdAt: 1, data: {} }
@@ -34,7 +43,7 @@ function envelopeOf(entries: ReadonlyArray<readonly [string, unknown]>): Envelop
   return envelope
 }
 
-function after(entries: ReadonlyArray<readonly [string, unknown]>, ...lists: ReadonlyArray<Intent>[]): Envelope {
+function intended(entries: ReadonlyArray<readonly [string, unknown]>, ...lists: ReadonlyArray<Intent>[]): Envelope {
   const envelope = envelopeOf(structuredClone(entries))
   for (const intent of lists.flat()) apply(envelope, intent)
   return envelope
@@ -48,28 +57,38 @@ function told({ data: content, ...facts }: Envelope): unknown {
 describe('intents', () => {
   it('X1 those of two requests on different keys give the same result in either order', () => {
     fc.assert(
-      fc.property(data, fc.array(on(fc.constantFrom('a', '__proto__'))), fc.array(on(fc.constantFrom('b', 'constructor'))), (base, mine, theirs) => {
-        expect(told(after(base, mine, theirs))).toEqual(told(after(base, theirs, mine)))
-      }),
+      fc.property(
+        data,
+        fc.array(on(fc.constantFrom('a', '__proto__'))),
+        fc.array(on(fc.constantFrom('b', 'constructor'))),
+        (base, mine, theirs) => {
+          expect(told(intended(base, mine, theirs))).toEqual(told(intended(base, theirs, mine)))
+        },
+      ),
     )
   })
 
   it('X1 steps that add up give the same sum in any order, and none is lost', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: -1000, max: 1000 })), fc.array(fc.integer({ min: -1000, max: 1000 })), (mine, theirs) => {
-        const steps = (numbers: number[]) => numbers.map((by): Intent => ({ op: 'update', key: 'a', change: add(by) }))
-        const sum = [...mine, ...theirs].reduce((total, by) => total + by, 0)
-        const expected = mine.length + theirs.length === 0 ? undefined : sum
-        expect(own(after([], steps(mine), steps(theirs)).data, 'a')).toBe(expected)
-        expect(own(after([], steps(theirs), steps(mine)).data, 'a')).toBe(expected)
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: -1000, max: 1000 })),
+        fc.array(fc.integer({ min: -1000, max: 1000 })),
+        (mine, theirs) => {
+          const steps = (numbers: number[]) =>
+            numbers.map((by): Intent => ({ op: 'update', key: 'a', change: add(by) }))
+          const sum = [...mine, ...theirs].reduce((total, by) => total + by, 0)
+          const expected = mine.length + theirs.length === 0 ? undefined : sum
+          expect(own(intended([], steps(mine), steps(theirs)).data, 'a')).toBe(expected)
+          expect(own(intended([], steps(theirs), steps(mine)).data, 'a')).toBe(expected)
+        },
+      ),
     )
   })
 
   it('made again on an unchanged base they give what they gave', () => {
     fc.assert(
       fc.property(data, fc.array(any), (base, intents) => {
-        expect(told(after(base, intents))).toEqual(told(after(base, intents)))
+        expect(told(intended(base, intents))).toEqual(told(intended(base, intents)))
       }),
     )
   })
@@ -77,8 +96,8 @@ describe('intents', () => {
   it('made again after somebody else, the keys they did not name are as that one left them', () => {
     fc.assert(
       fc.property(data, fc.array(on(fc.constantFrom('a', 'b'))), fc.array(on(key)), (base, mine, theirs) => {
-        const both = after(base, theirs, mine).data
-        const alone = after(base, theirs).data
+        const both = intended(base, theirs, mine).data
+        const alone = intended(base, theirs).data
         const named = new Set(mine.map((intent) => ('key' in intent ? intent.key : '')))
         for (const name of ['a', 'b', 'c', 'd', '__proto__', 'constructor', 'toString']) {
           if (named.has(name)) continue
@@ -91,7 +110,7 @@ describe('intents', () => {
   it('neither changes a prototype, whatever the keys', () => {
     fc.assert(
       fc.property(data, fc.array(any), (base, intents) => {
-        const { data: content } = after(base, intents)
+        const { data: content } = intended(base, intents)
         expect(Object.getPrototypeOf(content)).toBe(Object.prototype)
         expect(Object.getOwnPropertyNames(Object.prototype)).toContain('hasOwnProperty')
         expect(Object.hasOwn(Object.prototype, 'a')).toBe(false)

@@ -12,7 +12,11 @@ const table: ReadonlyArray<{ readonly facts: PlanFacts; readonly made: Plan }> =
   },
 )
 
-function always(what: string, when: (facts: PlanFacts) => boolean, holds: (made: Plan, facts: PlanFacts) => boolean): void {
+function always(
+  what: string,
+  when: (facts: PlanFacts) => boolean,
+  holds: (made: Plan, facts: PlanFacts) => boolean,
+): void {
   it(`${what}`, () => {
     const rows = table.filter(({ facts }) => when(facts))
     expect(rows.length).toBeGreaterThan(0)
@@ -21,18 +25,36 @@ function always(what: string, when: (facts: PlanFacts) => boolean, holds: (made:
 }
 
 describe('plan, for all 256 combinations of facts', () => {
-  always('an end is kept whatever else happens, and never made up', () => true, ({ end }, { ending }) => end === ending)
-  always('after a failed response nothing else is stored', ({ failed }) => failed, ({ step }) => step === 'nothing')
-  always('reading never writes', (f) => !f.changed && !f.moving && !f.stale, ({ step }) => step === 'nothing')
+  always(
+    'an end is kept whatever else happens, and never made up',
+    () => true,
+    ({ end }, { ending }) => end === ending,
+  )
+  always(
+    'after a failed response nothing else is stored',
+    ({ failed }) => failed,
+    ({ step }) => step === 'nothing',
+  )
+  always(
+    'reading never writes',
+    (f) => !f.changed && !f.moving && !f.stale,
+    ({ step }) => step === 'nothing',
+  )
   always(
     'nothing is created for a visitor who wrote nothing',
     ({ stored, changed }) => !stored && !changed,
     ({ step }) => step === 'nothing',
   )
-  always('only what is stored is touched, replaced or moved', ({ stored }) => !stored, ({ step }) =>
-    ['nothing', 'create', 'refuse'].includes(step),
+  always(
+    'only what is stored is touched, replaced or moved',
+    ({ stored }) => !stored,
+    ({ step }) => ['nothing', 'create', 'refuse'].includes(step),
   )
-  always('what is stored is never created again', ({ stored }) => stored, ({ step }) => step !== 'create' && step !== 'refuse')
+  always(
+    'what is stored is never created again',
+    ({ stored }) => stored,
+    ({ step }) => step !== 'create' && step !== 'refuse',
+  )
   always(
     'a request that may not set a cookie creates nothing, unless it signs in',
     ({ barred, stored }) => barred && !stored,

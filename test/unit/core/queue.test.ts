@@ -110,7 +110,7 @@ describe('CommitQueue', () => {
     const [first, second] = [gate(), gate()]
     let idle = false
     const done = [queue.run('a', () => first.promise), queue.run('b', () => Promise.reject(outage))]
-    for (const each of done) each.catch(() => undefined)
+    for (const each of done) Promise.resolve(each).catch(() => undefined)
     const waiting = queue.idle().then(() => {
       idle = true
     })

@@ -44,7 +44,13 @@ describe('Vary', () => {
     ['a, b', 'a, b'],
     ['Accept', 'Accept, A, B'],
   ])('SEC-23 of %j becomes %j with a transport that goes by two headers', async (before, after) => {
-    const transport: Transport = { name: 't', vary: 'A, B', read: () => [], write: () => undefined, clear: () => undefined }
+    const transport: Transport = {
+      name: 't',
+      vary: 'A, B',
+      read: () => [],
+      write: () => undefined,
+      clear: () => undefined,
+    }
     const response: [string, string][] = before === null ? [] : [['vary', before]]
     expect((await headersAfter(read, response, transport))['vary']).toBe(after)
     expect(await headersAfter(read, response, { ...transport, vary: null })).toEqual(Object.fromEntries(response))

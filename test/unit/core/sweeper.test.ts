@@ -50,9 +50,13 @@ describe('an interval', () => {
     [255, 1.1],
   ])('REL-31 varies by a tenth, so that nodes do not stay in step: %i', async (byte, factor) => {
     let sweeps = 0
-    const sweeper = await startSweeper('100s', () => Uint8Array.of(byte), async () => {
-      sweeps++
-    })
+    const sweeper = await startSweeper(
+      '100s',
+      () => Uint8Array.of(byte),
+      async () => {
+        sweeps++
+      },
+    )
     await vi.advanceTimersByTimeAsync(100_000 * factor - 1)
     expect(sweeps).toBe(0)
     await vi.advanceTimersByTimeAsync(1)

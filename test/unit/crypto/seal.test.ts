@@ -8,9 +8,13 @@ const secret = 'a token of 256 bits, which is a secret'
 describe('a sealed text', () => {
   it('opens to what was sealed, whatever it was', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'grapheme', maxLength: 100 }), fc.string({ maxLength: 20 }), async (text, purpose) => {
-        expect(await openText(secret, purpose, await sealText(secret, purpose, text))).toBe(text)
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'grapheme', maxLength: 100 }),
+        fc.string({ maxLength: 20 }),
+        async (text, purpose) => {
+          expect(await openText(secret, purpose, await sealText(secret, purpose, text))).toBe(text)
+        },
+      ),
       { numRuns: 50 },
     )
   })
@@ -29,7 +33,9 @@ describe('a sealed text', () => {
     const [first, second] = [await sealText(secret, 'test', 'first'), await sealText(secret, 'test', 'other')]
     for (let length = 0; length < first.length; length++) {
       expect(await openText(secret, 'test', first.slice(0, length))).toBeNull()
-      expect(await openText(secret, 'test', first.slice(0, length) + second.slice(length))).toBe(length === 0 ? 'other' : null)
+      expect(await openText(secret, 'test', first.slice(0, length) + second.slice(length))).toBe(
+        length === 0 ? 'other' : null,
+      )
     }
     for (const more of ['A', 'AAAA', '=', '\n', ' ']) expect(await openText(secret, 'test', first + more)).toBeNull()
   })

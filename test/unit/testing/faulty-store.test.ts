@@ -7,9 +7,9 @@ const record: StoredRecord = { payload: 'first', version: 1, expiresAt: 4e12 }
 const second: StoredRecord = { ...record, payload: 'second', version: 2 }
 
 /** Whether a promise has settled by now, all that can run at once having run. */
-async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+async function isSettled(answer: unknown): Promise<boolean> {
   let settled = false
-  promise.then(
+  Promise.resolve(answer).then(
     () => (settled = true),
     () => (settled = true),
   )
@@ -150,7 +150,7 @@ describe('faultyStore', () => {
     store.faults.fail('read', { times: 2, when: (call) => call.key === key })
     const outcomes: string[] = []
     for (const asked of [other, key, other, key, key]) {
-      await store.read(asked).then(
+      await Promise.resolve(store.read(asked)).then(
         () => outcomes.push('answered'),
         () => outcomes.push('failed'),
       )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Store, StoredRecord } from '../../../src/contract/store.ts'
+import type { Eventually, Store, StoredRecord } from '../../../src/contract/store.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
 import {
   type StoreContext,
@@ -34,11 +34,10 @@ const later = 1e15
 const pause = () => new Promise((resolve) => setTimeout(resolve))
 
 /** Two steps where there should be one: whoever comes in between is overlooked. */
-function readThenWrite(sound: Full, key: string, write: (found: StoredRecord | null) => Promise<boolean>) {
-  return sound.read(key).then(async (found) => {
-    await pause()
-    return write(found)
-  })
+async function readThenWrite(sound: Full, key: string, write: (found: StoredRecord | null) => Eventually<boolean>) {
+  const found = await sound.read(key)
+  await pause()
+  return write(found)
 }
 
 const upsert = async (sound: Full, key: string, record: StoredRecord) => {
@@ -369,6 +368,16 @@ describe('storeCases', () => {
     expect(await failures(() => memoryStore(), { clock: 'real' })).toEqual([])
     const coarse = ({ clock }: StoreContext) => memoryStore({ clock: () => Math.floor(clock() / 1000) * 1000 })
     expect(await failures(coarse, { deadlineStepMs: 1000 })).toEqual([])
+  })
+
+  it('passes on a sound store that keeps its texts in UTF-8', async () => {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    const inUtf8 = (r: StoredRecord) => ({ ...r, payload: decoder.decode(new TextEncoder().encode(r.payload)) })
+    const make = broken((s) => ({
+      create: (k, r) => s.create(k, inUtf8(r)),
+      replace: (k, r, v) => s.replace(k, inUtf8(r), v),
+    }))
+    expect(await failures(make)).toEqual([])
   })
 
   it('lists only the cases of what the store can do', () => {
