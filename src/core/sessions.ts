@@ -14,6 +14,7 @@ import type {
 import type { Eventually, Store } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import { need } from './abilities.ts'
+import { createAttachments } from './attachments.ts'
 import { createContext } from './current.ts'
 import type { Engine } from './engine.ts'
 import { finishState } from './finish.ts'
@@ -32,7 +33,7 @@ const drainMs = 10_000
 export class LiveSessions implements Sessions<AnyData, AnyData> {
   readonly #engine: Engine
   readonly #host: ReturnType<typeof createHost>
-  readonly #attached = new WeakMap<object, Session>()
+  readonly #attached = createAttachments<Session>()
   readonly #context = createContext<Session>()
   readonly #sweepers = new Set<Sweeper>()
   readonly #closing = new AbortController()

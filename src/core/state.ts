@@ -67,8 +67,10 @@ export class State {
 
   /** Whether the record lacks something of this session. Values changed in place become intents here. */
   get changed(): boolean {
+    // To look at every value that the application holds is the dear part.
+    if (this.intents.length > 0 || this.flash?.changed === true) return true
     this.collect()
-    return this.intents.length > 0 || this.flash?.changed === true
+    return this.intents.length > 0
   }
 
   /** Whether there is anything worth a first record. */
@@ -79,8 +81,10 @@ export class State {
 
   /** Makes a change and remembers it. */
   add(intent: Intent): void {
-    // What was changed in place so far came before this intent, and must come before it in a replay too.
-    this.collect()
+    // What was changed in place so far came before this intent, and must come before it in a replay too. Other keys have
+    // no part in what is about one alone.
+    if ('key' in intent) this.#collectKey(intent.key)
+    else this.collect()
     apply(this.envelope, intent)
     this.intents.push(intent)
     if (this.exposed === null) return
@@ -98,11 +102,7 @@ export class State {
   /** Turns values that were changed in place into intents. */
   collect(): void {
     if (this.exposed === null) return
-    for (const [key, { value, snapshot: taken }] of this.exposed) {
-      if (matches(value, taken)) continue
-      this.exposed.set(key, { value, snapshot: snapshot(value) })
-      this.intents.push({ op: 'set', key, value })
-    }
+    for (const key of this.exposed.keys()) this.#collectKey(key)
   }
 
   /** Goes on from another base, on which the changes not yet stored are made again. */
@@ -140,6 +140,14 @@ export class State {
     this.flash?.forget()
     this.regenerate = this.login = this.touch = this.rotate = false
     this.outgoing = null
+  }
+
+  #collectKey(key: string): void {
+    const exposure = this.exposed?.get(key)
+    if (exposure === undefined || matches(exposure.value, exposure.snapshot)) return
+    const { value } = exposure
+    this.exposed?.set(key, { value, snapshot: snapshot(value) })
+    this.intents.push({ op: 'set', key, value })
   }
 }
 

@@ -234,18 +234,20 @@ describe.skipIf(executablePath === null)('the demo shop in a browser', () => {
   it('can be used with the keyboard alone', async () => {
     await open()
     await page.keyboard.press('Tab')
-    expect(await focused()).toBe('Skip to the content')
+    await expect.poll(focused).toBe('Skip to the content')
     await page.keyboard.press('Enter')
+    await arrived()
     await page.keyboard.press('Tab')
-    expect(await focused()).toBe('Add Wool overcoat to the cart')
+    await expect.poll(focused).toBe('Add Wool overcoat to the cart')
     expect(await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle)).toBe(
       'solid',
     )
     await page.keyboard.press('Enter')
     await expect.poll(notice).toBe('Wool overcoat is in your cart.')
     // The visitor goes on where they were, not at the top of the page.
+    await arrived()
     await page.keyboard.press('Tab')
-    expect(await focused()).toBe('Add Wool overcoat to the cart')
+    await expect.poll(focused).toBe('Add Wool overcoat to the cart')
   })
 
   it('fits a phone without scrolling sideways', async () => {
@@ -298,6 +300,15 @@ describe.skipIf(executablePath === null)('the demo shop in a browser', () => {
     expect(await post({ 'sec-fetch-site': 'same-origin' })).toBe(303)
   })
 
+  /** Waits until the browser has gone to the fragment of the address, from where Tab goes on. */
+  const arrived = () =>
+    page.waitForFunction(
+      () =>
+        new Promise<boolean>((resolve) => {
+          const there = document.readyState === 'complete' && document.querySelector(':target') !== null
+          requestAnimationFrame(() => requestAnimationFrame(() => resolve(there)))
+        }),
+    )
   const focused = () =>
     page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent)
 })

@@ -76,13 +76,16 @@ describe('the bundle', () => {
     expect(gzipped).toBeLessThanOrEqual(25_000)
   })
 
-  it('of each door stays within 25 kB', async () => {
+  // The suites are for test runs, where nobody waits for a download.
+  const shipped = doors.filter((door) => door !== 'coatcheck/testing')
+
+  it('of each door that an application ships stays within 25 kB', async () => {
     const sizes: Record<string, number> = {}
     for (const door of doors) sizes[door] = (await bundle(door)).gzipped
     console.log(
       ['gzipped bytes per door', ...doors.map((door) => `${String(sizes[door]).padStart(8)}  ${door}`)].join('\n'),
     )
-    expect(doors.filter((door) => (sizes[door] ?? 0) > 25_000)).toEqual([])
+    expect(shipped.filter((door) => (sizes[door] ?? 0) > 25_000)).toEqual([])
   })
 
   it.each(platformless)('of %s names no module of Node', async (door) => {
