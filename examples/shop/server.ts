@@ -17,9 +17,14 @@ const server = createApp().listen(port, host, (error?: Error) => {
   console.log(`The shop is open: http://localhost:${(server.address() as AddressInfo).port}`)
 })
 
+/** How long a request that is being answered may still take. */
+const patienceMs = 2000
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, closeShop)
 
 /** Answers what is under way, then lets go of the sessions; the process ends when nothing is left to do. */
 function closeShop(): void {
   server.close(() => sessions.close().then(() => console.log('The shop is closed.'), console.error))
+  // Browsers open connections ahead of need, and those never become idle: they would keep the server for a minute.
+  setTimeout(() => server.closeAllConnections(), patienceMs).unref()
 }

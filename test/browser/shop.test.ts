@@ -56,7 +56,9 @@ describe.skipIf(executablePath === null)('the demo shop in a browser', () => {
   }
 
   const open = (path = '/') => page.goto(`http://localhost:${port}${path}`)
-  const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+  const click = (name: string) => page.getByRole('button', { name, exact: true }).click()
+  /** Presses the button of a form, and waits for the page that answers it, its style included. */
+  const press = (name: string) => Promise.all([page.waitForEvent('load'), click(name)])
   const text = async (selector: string) => (await page.locator(selector).textContent())?.trim()
   const notice = () => text('.notice')
   const cartCount = () => text('#cart-count')
@@ -184,7 +186,7 @@ describe.skipIf(executablePath === null)('the demo shop in a browser', () => {
   it('loses none of twenty parallel requests, neither of a new visitor nor of a known one', async () => {
     await open('/session')
     for (const total of [20, 40]) {
-      await press('Send 20 requests')
+      await click('Send 20 requests')
       await expect.poll(() => text('#result')).toContain('20/20 kept. 20 requests were answered')
       await expect.poll(() => text('#result')).toContain(`to ${total}: none was lost.`)
       expect(await page.locator('.dots .ok').count()).toBe(20)
@@ -242,7 +244,7 @@ describe.skipIf(executablePath === null)('the demo shop in a browser', () => {
     expect(await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle)).toBe(
       'solid',
     )
-    await page.keyboard.press('Enter')
+    await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')])
     await expect.poll(notice).toBe('Wool overcoat is in your cart.')
     // The visitor goes on where they were, not at the top of the page.
     await arrived()
