@@ -15,39 +15,72 @@ type Change = (headers: Headers) => void
 
 /** A Fetch request as the engine sees it. */
 export function fetchExchange(request: Request): FetchExchange {
-  let bound = new Response()
-  let headers = bound.headers
-  let released = false
-  const changes: Change[] = []
-  const make = (change: Change): void => {
-    headers = changeable(bound, headers)
-    change(headers)
+  return new RequestInFetch(request)
+}
+
+// A class, because an object literal with a getter of its own costs V8 a hidden class for each request, which also keeps
+// the request alive until the next full collection.
+class RequestInFetch implements FetchExchange {
+  readonly #request: Request
+  readonly #changes: Change[] = []
+  #response: Response | null = null
+  #headers: Headers | null = null
+  #released = false
+
+  constructor(request: Request) {
+    this.#request = request
   }
-  const record = (change: Change): void => {
-    changes.push(change)
-    make(change)
+
+  get secure(): boolean {
+    return this.#request.url.startsWith('https:')
   }
-  return {
-    secure: request.url.startsWith('https:'),
-    get headersSent() {
-      return released
-    },
-    header: (name) => request.headers.get(name),
-    url: () => request.url,
-    responseHeader: (name) => headers.get(name),
-    setHeader: (name, value) => record((target) => target.set(name, value)),
-    append: (name, value) => record((target) => target.append(name, value)),
-    bind(response) {
-      bound = response
-      headers = response.headers
-      changes.forEach(make)
-    },
-    release() {
-      released = true
-      if (headers === bound.headers) return bound
-      const { status, statusText, body } = bound
-      return new Response(body, { status, statusText, headers })
-    },
+
+  get headersSent(): boolean {
+    return this.#released
+  }
+
+  header(name: string): string | null {
+    return this.#request.headers.get(name)
+  }
+
+  url(): string {
+    return this.#request.url
+  }
+
+  responseHeader(name: string): string | null {
+    return this.#headers?.get(name) ?? null
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#record((headers) => headers.set(name, value))
+  }
+
+  append(name: string, value: string): void {
+    this.#record((headers) => headers.append(name, value))
+  }
+
+  bind(response: Response): void {
+    this.#response = response
+    this.#headers = response.headers
+    for (const change of this.#changes) this.#make(change)
+  }
+
+  release(): Response {
+    this.#released = true
+    const response = this.#response ?? new Response()
+    if (this.#headers === null || this.#headers === response.headers) return response
+    const { status, statusText, body } = response
+    return new Response(body, { status, statusText, headers: this.#headers })
+  }
+
+  #record(change: Change): void {
+    this.#changes.push(change)
+    this.#make(change)
+  }
+
+  #make(change: Change): void {
+    this.#headers = changeable(this.#response, this.#headers)
+    change(this.#headers)
   }
 }
 
@@ -84,7 +117,8 @@ export function failureResponse(error: unknown): Response {
 }
 
 /** The headers to write to: never those of a response that the application could hand out to somebody else. */
-function changeable(response: Response, headers: Headers): Headers {
+function changeable(response: Response | null, headers: Headers | null): Headers {
+  if (headers === null || response === null) return headers ?? new Headers()
   // A body can be read only once, so a response that has one belongs to this request. One without may be a constant.
   if (headers !== response.headers || (response.body !== null && isMutable(headers))) return headers
   return new Headers(headers)

@@ -1,7 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { isUint8Array } from 'node:util/types'
-import { applyHead, becomeFailure, destroyResponse, type Patchable, seal } from './_node-response.ts'
+import {
+  applyHead,
+  becomeFailure,
+  destroyResponse,
+  headersSent,
+  type Patchable,
+  type Seal,
+  seal,
+} from './_node-response.ts'
 
 /** The response of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -42,7 +50,7 @@ export function holdResponse(response: NodeResponse, commit: Commit): void {
   let endQueued = false
   /** The header is out: what fails from now on can only cut the response short. */
   let begun = res.headersSent
-  let unseal: () => void = () => undefined
+  let sealed: Seal | undefined
 
   res.writeHead = (...args) => {
     if (state === 'open') return native.writeHead.apply(res, args)
@@ -118,14 +126,9 @@ export function holdResponse(response: NodeResponse, commit: Commit): void {
 
   function hold(waiting: PromiseLike<unknown>, status: number): void {
     state = 'held'
-    unseal = seal(res, {
-      headersSent: () => true,
-      writableEnded: () => endQueued,
-      writableNeedDrain: () => needsDrain && !endQueued,
-      refuse: (action) => {
-        throw headersSent(action)
-      },
-    })
+    sealed = seal(res)
+    if (needsDrain) sealed.needDrain()
+    if (endQueued) sealed.end()
     settle(waiting, status).catch(commit.report)
   }
 
@@ -143,17 +146,23 @@ export function holdResponse(response: NodeResponse, commit: Commit): void {
 
   function enqueue<Answer>(method: Method, args: unknown[], answer: Answer): Answer | boolean {
     queue.push({ method, args })
-    if (method === 'end') endQueued = true
+    if (method === 'end') {
+      endQueued = true
+      sealed?.end()
+    }
     if (method !== 'write') return answer
     queuedBytes += sizeOf(args)
     // As Node does for a response that waits for its socket: the writer is asked to pause once the buffer is full.
     const roomLeft = queuedBytes < (res.writableHighWaterMark ?? 16_384)
-    needsDrain ||= !roomLeft
+    if (!roomLeft) {
+      needsDrain = true
+      if (!endQueued) sealed?.needDrain()
+    }
     return roomLeft
   }
 
   function replay(status: number): void {
-    unseal()
+    sealed?.lift()
     state = 'open'
     const calls = queue
     queue = []
@@ -172,7 +181,7 @@ export function holdResponse(response: NodeResponse, commit: Commit): void {
   }
 
   function replace(error: unknown): void {
-    unseal()
+    sealed?.lift()
     const calls = queue
     queue = []
     commit.report(error)
@@ -234,10 +243,6 @@ function checkChunk(chunk: unknown): void {
 }
 
 const invalidStatus = 'ERR_HTTP_INVALID_STATUS_CODE'
-
-function headersSent(action: string): Error {
-  return coded(new Error(`Cannot ${action} headers after they are sent to the client`), 'ERR_HTTP_HEADERS_SENT')
-}
 
 function coded(error: Error, code: string): Error {
   return Object.assign(error, { code })

@@ -28,12 +28,14 @@ export interface Patchable {
   destroy(): unknown
 }
 
-/** How a response that waits looks from outside. */
-export interface Appearance {
-  headersSent(): boolean
-  writableEnded(): boolean
-  writableNeedDrain(): boolean
-  refuse(action: string): never
+/** A response that looks begun, as it would be without the wait. */
+export interface Seal {
+  /** Looks ended as well. */
+  end(): void
+  /** Asks the writer to pause. */
+  needDrain(): void
+  /** Looks as it is again. */
+  lift(): void
 }
 
 /** Puts what `writeHead` was given on the response: status and headers, as an object, a flat list or a list of pairs. */
@@ -49,31 +51,62 @@ export function applyHead(res: Patchable, [status, second, third]: unknown[]): v
   res.statusCode = Number(status) | 0
 }
 
-/** Makes a response look begun, until the answer is called. */
-export function seal(
-  res: Patchable,
-  { headersSent, writableEnded, writableNeedDrain, refuse }: Appearance,
-): () => void {
-  const shadows: PropertyDescriptorMap = {
-    headersSent: { get: headersSent },
-    writableEnded: { get: writableEnded },
-    finished: { get: writableEnded },
-    writableNeedDrain: { get: writableNeedDrain },
-    setHeader: { value: () => refuse('set') },
-    appendHeader: { value: () => refuse('append') },
-    removeHeader: { value: () => refuse('remove') },
+/**
+ * Makes a response look begun.
+ *
+ * With plain properties, removed in the reverse order, so that V8 finds the same hidden classes in every response: an
+ * accessor of its own for each, or a property removed from the middle, made a request three times as expensive.
+ */
+export function seal(response: Patchable): Seal {
+  const res = response as unknown as Record<string, unknown>
+  // Wrappers of `write` and `end` call `_implicitHeader` when they find no header yet; it is on its way.
+  const names = '_implicitHeader' in res ? [...shadowed, '_implicitHeader'] : shadowed
+  const before = names.map((name) => Object.getOwnPropertyDescriptor(res, name))
+  for (const name of names) shadow(res, name, shadows[name])
+  return {
+    end() {
+      shadow(res, 'writableEnded', true)
+      shadow(res, 'finished', true)
+      shadow(res, 'writableNeedDrain', false)
+    },
+    needDrain: () => shadow(res, 'writableNeedDrain', true),
+    lift() {
+      for (let index = names.length - 1; index >= 0; index--) {
+        const descriptor = before[index]
+        const name = names[index] ?? ''
+        if (descriptor === undefined) Reflect.deleteProperty(res, name)
+        else Object.defineProperty(res, name, descriptor)
+      }
+    },
   }
-  // Wrappers of `write` and `end` call it when they find no header yet; it is on its way.
-  if ('_implicitHeader' in res) shadows['_implicitHeader'] = { value: () => undefined }
-  const before = Object.keys(shadows).map((name) => [name, Object.getOwnPropertyDescriptor(res, name)] as const)
-  for (const shadow of Object.values(shadows)) shadow.configurable = true
-  Object.defineProperties(res, shadows)
-  return () => {
-    for (const [name, descriptor] of before) {
-      if (descriptor === undefined) Reflect.deleteProperty(res, name)
-      else Object.defineProperty(res, name, descriptor)
-    }
-  }
+}
+
+const shadows: Readonly<Record<string, unknown>> = {
+  headersSent: true,
+  writableEnded: false,
+  finished: false,
+  writableNeedDrain: false,
+  setHeader: () => refuse('set'),
+  appendHeader: () => refuse('append'),
+  removeHeader: () => refuse('remove'),
+  _implicitHeader: () => undefined,
+}
+
+const shadowed = Object.keys(shadows).filter((name) => name !== '_implicitHeader')
+
+/** Assigning would call the setter of the prototype, where there is one. */
+function shadow(res: object, name: string, value: unknown): void {
+  Object.defineProperty(res, name, { value, writable: true, enumerable: false, configurable: true })
+}
+
+/** What Node throws for a header that comes too late. */
+export function headersSent(action: string): Error {
+  const error = new Error(`Cannot ${action} headers after they are sent to the client`)
+  return Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' })
+}
+
+function refuse(action: string): never {
+  throw headersSent(action)
 }
 
 /** Makes a response tell of a failure, instead of what the application had prepared; answers the text to end it with. */

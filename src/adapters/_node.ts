@@ -53,31 +53,66 @@ export function answerFailure(response: NodeResponse, error: unknown): void {
 
 /** A Node request, and its response if it has one, as the engine sees them. */
 export function nodeExchange(request: NodeRequest, response: NodeResponse | null): Exchange {
+  return new NodeExchange(request, response)
+}
+
+// A class, because an object literal with a getter of its own costs V8 a hidden class for each request, which also keeps
+// the request alive until the next full collection.
+class NodeExchange implements Exchange {
+  readonly #request: NodeRequest
+  readonly #response: NodeResponse | null
   // As they are now: while the response waits, its own refuse everybody.
-  const native = response as NativeHeaders | null
-  const getHeader = native?.getHeader
-  const setHeader = native?.setHeader
-  const current = (name: string): string[] => [getHeader?.call(response, name) ?? []].flat().map(String)
-  return {
-    secure: isSecure(request),
-    get headersSent() {
-      if (response === null) return true
-      return Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response) === true
-    },
-    header(name) {
-      // Never `headersDistinct` (CVE-2026-21710), and never what other middleware has parsed.
-      if (name.startsWith(':') || !Object.hasOwn(request.headers, name)) return null
-      const value = request.headers[name]
-      return typeof value === 'string' ? value : (value?.join(', ') ?? null)
-    },
+  readonly #getHeader: NativeHeaders['getHeader'] | undefined
+  readonly #setHeader: NativeHeaders['setHeader'] | undefined
+
+  constructor(request: NodeRequest, response: NodeResponse | null) {
+    this.#request = request
+    this.#response = response
+    const native = response as NativeHeaders | null
+    this.#getHeader = native?.getHeader
+    this.#setHeader = native?.setHeader
+  }
+
+  get secure(): boolean {
+    return isSecure(this.#request)
+  }
+
+  get headersSent(): boolean {
+    const response = this.#response
+    if (response === null) return true
+    return Reflect.get(Object.getPrototypeOf(response) as object, 'headersSent', response) === true
+  }
+
+  header(name: string): string | null {
+    const { headers } = this.#request
+    // Never `headersDistinct` (CVE-2026-21710), and never what other middleware has parsed.
+    if (name.startsWith(':') || !Object.hasOwn(headers, name)) return null
+    const value = headers[name]
+    return typeof value === 'string' ? value : (value?.join(', ') ?? null)
+  }
+
+  url(): string {
     // A router below a path shortens `url`.
-    url: () => (request as { originalUrl?: string }).originalUrl ?? request.url ?? '/',
-    responseHeader: (name) => current(name).join(', ') || null,
-    setHeader: (name, value) => void setHeader?.call(response, name, value),
-    append(name, value) {
-      const present = current(name)
-      setHeader?.call(response, name, present.length === 0 ? value : [...present, value])
-    },
+    return (this.#request as { originalUrl?: string }).originalUrl ?? this.#request.url ?? '/'
+  }
+
+  responseHeader(name: string): string | null {
+    return this.#present(name).join(', ') || null
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#setHeader?.call(this.#response, name, value)
+  }
+
+  append(name: string, value: string): void {
+    const present = this.#present(name)
+    this.#setHeader?.call(this.#response, name, present.length === 0 ? value : [...present, value])
+  }
+
+  #present(name: string): string[] {
+    const value = this.#getHeader?.call(this.#response, name)
+    if (value === undefined) return []
+    return Array.isArray(value) ? value.map(String) : [String(value)]
   }
 }
 
