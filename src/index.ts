@@ -72,7 +72,7 @@ export function createSessions<Data extends object = AnyData, Flash extends obje
 function defaultStore({ clock }: Pick<SessionsOptions, 'clock'>): Store {
   const host = globalThis as { process?: { env?: Record<string, string | undefined> } }
   if (host.process?.env?.['NODE_ENV'] === 'production') {
-    console.warn('coatcheck: no store is set, so sessions live in this process and end with it (docs/stores/memory.md)')
+    console.warn('coatcheck: no store is set, so sessions end with this process')
   }
   return memoryStore(clock === undefined ? {} : { clock })
 }

@@ -1,22 +1,20 @@
-import type { Closing, Listing, Store, Sweeping, UserIndex } from '../contract/store.ts'
+import type { Closing, Listing, Store, Sweeping } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 
 /** What a store can do beyond the contract; absent where it cannot. */
 export interface Abilities {
   readonly sweeping: Sweeping | undefined
   readonly listing: Listing | undefined
-  readonly userIndex: UserIndex | undefined
   readonly closing: Closing | undefined
 }
 
 /** Finds out once, at construction. */
-export function abilitiesOf(store: Store & Partial<Sweeping & Listing & UserIndex & Closing>): Abilities {
-  const can = (...methods: (keyof (Sweeping & Listing & UserIndex & Closing))[]) =>
+export function abilitiesOf(store: Store & Partial<Sweeping & Listing & Closing>): Abilities {
+  const can = (...methods: (keyof (Sweeping & Listing & Closing))[]) =>
     methods.every((method) => typeof store[method] === 'function')
   return {
     sweeping: can('sweep') ? (store as Sweeping) : undefined,
     listing: can('list', 'count') ? (store as Listing) : undefined,
-    userIndex: can('keysOf') ? (store as UserIndex) : undefined,
     closing: can('close') ? (store as Closing) : undefined,
   }
 }

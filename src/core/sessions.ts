@@ -53,7 +53,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
     if (session !== undefined) return session
     throw new SessionError(
       'NO_SESSION',
-      'no session belongs to this object: mount the session adapter before this handler, and pass what the adapter was given',
+      'no session belongs to this object: mount the adapter before this handler, and pass what it was given',
     )
   }
 

@@ -13,8 +13,7 @@ export function parseDuration(value: number | string, what: string): number {
   if (ms >= 1 && Number.isSafeInteger(ms)) return ms
   throw new SessionError(
     'CONFIG_INVALID',
-    `${what} is ${shown(value)}, which is no usable length of time. Write a number of milliseconds above 0 and below ` +
-      "2^53, or text with the units d, h, m, s and ms, like '45s', '30m', '1h30m', '7d' or '500ms'.",
+    `${what} is ${shown(value)}, no usable length of time. Write a number of milliseconds, or text like '45s', '30m', '1h30m', '7d' or '500ms'.`,
   )
 }
 

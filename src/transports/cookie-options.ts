@@ -104,12 +104,11 @@ function defaultName(secure: boolean | 'auto', path: string, domain: string | un
 function resolveMaxAge(value: number | string, absoluteTimeout: number | undefined): number {
   const ms = parseDuration(value, 'cookie.maxAge')
   if (ms > longestMaxAge) {
-    refuse('cookie.maxAge is longer than 400 days, which is the longest that browsers keep a cookie. Lower it.')
+    refuse('cookie.maxAge is longer than 400 days, the longest that browsers keep a cookie. Lower it.')
   }
   if (absoluteTimeout !== undefined && ms > absoluteTimeout) {
     refuse(
-      `cookie.maxAge is ${ms} ms, but the server ends a session after the absoluteTimeout of ${absoluteTimeout} ms. ` +
-        'Lower cookie.maxAge or raise absoluteTimeout.',
+      `cookie.maxAge is ${ms} ms, longer than ${absoluteTimeout} ms. Lower cookie.maxAge or raise absoluteTimeout.`,
     )
   }
   return Math.max(1, Math.floor(ms / 1000))

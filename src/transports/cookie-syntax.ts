@@ -87,9 +87,7 @@ export function cookiePair(name: string, value: string): string {
   // The value is a secret: it is never shown.
   if (typeof value !== 'string' || !cookieOctets.test(value)) {
     refuse(
-      `The value for the cookie ${name} contains a character that cookies cannot carry: a control or non-ASCII ` +
-        'character, a space, or one of " , ; \\. Encode it, for example as base64url; for a session token, correct ' +
-        '`id.prefix` or `id.generate`.',
+      `The value for the cookie ${name} has a character that cookies cannot carry. Encode it, for example as base64url.`,
     )
   }
   const bytes = name.length + value.length
