@@ -17,7 +17,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/package/**', ...long] },
+        test: {
+          name: 'main',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/package/**', ...long],
+          globalSetup: 'test/services/broker.ts',
+        },
       },
       {
         extends: true,

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { TestProject } from 'vitest/node'
+import type { Server } from './process.ts'
+import { startRedis } from './redis.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The origin of the broker that `sharedServer` asks. */
+    broker: string
+  }
+}
+
+const starters = {
+  redis: () => startRedis(),
+}
+
+/** The servers that test files can share. */
+export type SharedName = keyof typeof starters
+
+/**
+ * Runs once per run of the tests, in the process that outlives all test files: starts a server when the first test asks
+ * for it and ends all of them with the run.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const started = new Map<string, Promise<Server>>()
+  const broker = createServer((request, response) => {
+    const name = request.url?.slice(1) ?? ''
+    if (!Object.hasOwn(starters, name)) return void response.writeHead(404).end(`no server "${name}" is shared`)
+    const server = started.get(name) ?? starters[name as SharedName]()
+    started.set(name, server)
+    server.then(
+      ({ host, port }) => response.end(JSON.stringify({ host, port })),
+      (error) => response.writeHead(500).end(String(error)),
+    )
+  }).listen(0, '127.0.0.1')
+  await once(broker, 'listening')
+  const address = broker.address()
+  if (address === null || typeof address === 'string') throw new Error('the broker has no port')
+  project.provide('broker', `http://127.0.0.1:${address.port}`)
+  return async () => {
+    broker.close()
+    broker.closeAllConnections()
+    await Promise.allSettled([...started.values()].map(async (server) => (await server).close()))
+  }
+}
