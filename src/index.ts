@@ -22,12 +22,16 @@ export type {
   Sessions,
   Sweeper,
   SweeperOptions,
+  Users,
 } from './contract/sessions.ts'
 export type {
   Closing,
   Eventually,
   Listing,
   ListPage,
+  SealedRecord,
+  SealedStore,
+  Sealer,
   Store,
   StoreCallOptions,
   StoredRecord,

@@ -43,7 +43,7 @@ export interface SessionEvents {
   /** A commit met a concurrent write and replayed its changes; `attempts` counts the tries so far. */
   conflict: EventFacts & { readonly attempts: number }
   /** A limit refused something. */
-  limit: EventFacts & { readonly limit: 'recordBytes' | 'keys' | 'create' }
+  limit: EventFacts & { readonly limit: 'recordBytes' | 'keys' | 'create' | 'cookie' }
   /** A store call failed or ran out of time. */
   'store-error': EventFacts & { readonly operation: string; readonly error: unknown }
   /** A `Secure` cookie was set on a connection that is not TLS, where browsers drop it. */

@@ -75,6 +75,20 @@ export interface Sweeper {
   stop(): void
 }
 
+/** The sessions of one user at a time, by the id that `login` was given. */
+export interface Users {
+  /** The user's live sessions, the last used first. Needs a store with a user index. */
+  list(userId: string): Promise<SessionInfo[]>
+  /** Ends one of them by its public handle; false if the user has no such session. Needs a store with a user index. */
+  revoke(userId: string, id: string): Promise<boolean>
+  /**
+   * Ends all of them, but the one with the handle `except`.
+   *
+   * Needs a store with a user index, or a sealed cookie with a revocation store; throws `UNSUPPORTED` otherwise.
+   */
+  revokeAll(userId: string, options?: { readonly except?: string | undefined }): Promise<void>
+}
+
 /** The session system of one application. */
 export interface Sessions<Data extends object = AnyData, Flash extends object = AnyData> {
   /** The session of a request: of whatever the adapter was given. Throws `NO_SESSION` if none ran for it. */
@@ -99,6 +113,8 @@ export interface Sessions<Data extends object = AnyData, Flash extends object = 
   count(): Promise<number>
   /** Ends the session with this public handle; false if there is none. Needs a store that lists. */
   revoke(id: string): Promise<boolean>
+  /** The sessions of one user. */
+  readonly users: Users
   /** Removes all expired records and answers how many. Needs a store that sweeps. */
   sweep(): Promise<number>
   /** Sweeps again and again until stopped or closed. Safe on several nodes at once. */

@@ -21,6 +21,8 @@ export interface Transport {
   readonly name: string
   /** The request header that decides what a response contains (`Cookie`), for `Vary`; null if there is none. */
   readonly vary: string | null
+  /** The longest token that it carries, in characters. Absent: any. */
+  readonly capacity?: number
   /** True for a transport that cannot answer with a token; it is refused as the only one. */
   readonly readOnly?: boolean
   /** All candidates of the request in the order found, unchecked and possibly hostile. Never throws. */

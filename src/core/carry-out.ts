@@ -1,17 +1,11 @@
 import type { Outcome } from '../contract/sessions.ts'
-import type { Eventually, StoredRecord } from '../contract/store.ts'
+import type { Eventually } from '../contract/store.ts'
+import { andThen, attempt } from '../crypto/eventually.ts'
 import { SessionError } from '../errors.ts'
-import { conflictError, mostAttempts, onConflict } from './conflict.ts'
-import { endSession } from './end.ts'
-import { type Engine, freshEnvelope, ownerOf, pack } from './engine.ts'
-import { andThen, attempt } from './eventually.ts'
-import { deadline } from './expiry.ts'
+import { gone } from './conflict.ts'
+import { type Engine, freshEnvelope, ownerOf } from './engine.ts'
 import { apply } from './intents.ts'
-import { move } from './move.ts'
-import { type Placed, placeRecord } from './place.ts'
 import type { Plan } from './plan.ts'
-import type { Lane } from './queue.ts'
-import { refresh } from './refresh.ts'
 import { Batch, type State } from './state.ts'
 import { idOf } from './token.ts'
 
@@ -23,7 +17,7 @@ export function carryOut(engine: Engine, state: State, plan: Plan): Eventually<O
 async function endFirst(engine: Engine, state: State, plan: Plan): Promise<Outcome> {
   // Taken out one by one: an end that failed is due again.
   for (let place = state.ended[0]; place !== undefined; place = state.ended[0]) {
-    await endSession(engine, place)
+    await engine.keeping.end(place)
     state.ended.shift()
   }
   const outcome = await carryOutStep(engine, state, plan)
@@ -36,7 +30,7 @@ function carryOutStep(engine: Engine, state: State, { step }: Plan): Eventually<
   if (step === 'refuse') return gone(engine, state)
   const batch = new Batch(state)
   return attempt(
-    () => andThen(changes[step](engine, state, batch), (outcome) => settle(engine, state, batch, outcome)),
+    () => andThen(change(engine, state, batch, step), (outcome) => settle(engine, state, batch, outcome)),
     (error) => {
       batch.restore()
       throw error
@@ -44,9 +38,15 @@ function carryOutStep(engine: Engine, state: State, { step }: Plan): Eventually<
   )
 }
 
-type Change = (engine: Engine, state: State, batch: Batch) => Eventually<Outcome | 'elsewhere'>
-
-const changes: Record<'create' | 'replace' | 'move', Change> = { create, replace, move }
+function change(
+  engine: Engine,
+  state: State,
+  batch: Batch,
+  step: 'create' | 'replace' | 'move',
+): Eventually<Outcome | 'elsewhere'> {
+  if (step === 'create') return create(engine, state, batch)
+  return step === 'move' ? move(engine, state, batch) : engine.keeping.replace(state, batch)
+}
 
 function settle(engine: Engine, state: State, batch: Batch, outcome: Outcome | 'elsewhere'): Eventually<Outcome> {
   if (outcome === 'elsewhere') return followOn(engine, state, batch)
@@ -61,8 +61,8 @@ function followOn(engine: Engine, state: State, batch: Batch): Eventually<Outcom
   // The request has ended the session meanwhile, and with it what was stored here.
   if (batch.orphaned) return 'gone'
   if (!state.regenerate && batch.empty) return 'moved'
-  const again = state.regenerate ? move : replace
-  return andThen(again(engine, state, batch), (outcome) => settle(engine, state, batch, outcome))
+  const again = change(engine, state, batch, state.regenerate ? 'move' : 'replace')
+  return andThen(again, (outcome) => settle(engine, state, batch, outcome))
 }
 
 /** Stores a session for the first time, under a token of its own: nothing that the client sent becomes one. */
@@ -79,89 +79,32 @@ async function create(engine: Engine, state: State, batch: Batch): Promise<Outco
     listeners.emit('limit', { at: settings.clock(), limit: 'create' })
     throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session')
   }
-  const placed = await engine.queue.watch(place(engine, state))
+  const placed = await engine.queue.watch(engine.keeping.place(state))
   if (batch.orphaned) state.ended.push(placed)
   else state.settle(placed, true)
   listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...owner })
   return 'created'
 }
 
-async function place(engine: Engine, state: State): Promise<Placed> {
-  return placeRecord(engine, await pack(engine, state.envelope, 1), state.token)
-}
-
-/** Writes the changes over the version they were made on, or makes them again on what came in between. */
-function replace(engine: Engine, state: State, batch: Batch): Eventually<Outcome | 'elsewhere'> {
-  const { key } = state
-  if (key === null) throw new Error('a session without a record cannot be replaced')
-  return engine.queue.run(key, (lane) => {
-    const replacement = { engine, state, batch, lane, key }
-    return lane.latest === undefined ? write(replacement, 1) : rewrite(replacement, lane.latest, 1)
-  })
-}
-
-interface Replacement {
-  readonly engine: Engine
-  readonly state: State
-  readonly batch: Batch
-  readonly lane: Lane
-  readonly key: string
-}
-
-function write(replacement: Replacement, attempts: number): Eventually<Outcome | 'elsewhere'> {
-  const { engine, state, batch, lane, key } = replacement
-  const { record } = state
-  // Another key has a queue of its own to wait in.
-  if (state.key !== key || record === null) return 'elsewhere'
-  const now = engine.settings.clock()
-  return andThen(pack(engine, state.envelope, record.version + 1, now), (next) => {
-    if (next.expiresAt <= now) return 'gone'
-    return andThen(engine.store.replace(key, next, record.version), (stored) => {
-      if (!stored) return retry(replacement, attempts)
-      lane.latest = next
-      if (!batch.orphaned) state.record = next
-      return 'saved'
-    })
-  })
-}
-
-async function retry(replacement: Replacement, attempts: number): Promise<Outcome | 'elsewhere'> {
-  const { engine, state, lane, key } = replacement
-  await onConflict(engine, state, attempts)
-  if (attempts === mostAttempts) throw conflictError()
-  const fresh = await engine.store.read(key)
-  lane.latest = fresh
-  return rewrite(replacement, fresh, attempts + 1)
-}
-
-async function rewrite(
-  replacement: Replacement,
-  latest: StoredRecord | null,
-  attempts: number,
-): Promise<Outcome | 'elsewhere'> {
-  const { engine, state, batch } = replacement
-  return (await refresh(engine, state, batch, latest)) ? write(replacement, attempts) : 'gone'
-}
-
-function touch(engine: Engine, state: State): Eventually<Outcome> {
-  const { store, settings } = engine
-  const { key, record } = state
-  state.touch = false
-  if (key === null || record === null) return 'nothing'
-  const expiresAt = deadline(state.envelope, settings.clock(), settings.timeouts)
-  if (expiresAt <= record.expiresAt) return 'nothing'
-  // A failed extension has been reported as an event; the request loses nothing by it, so it goes on.
-  const touching = attempt(
-    () => store.touch(key, expiresAt),
-    () => null,
+/** Gives the session a new token. */
+function move(engine: Engine, state: State, batch: Batch): Eventually<Outcome | 'elsewhere'> {
+  if (!state.headersSent) return engine.keeping.move(state, batch)
+  throw new SessionError(
+    'HEADERS_SENT',
+    'a new token needs a cookie, and the response has begun: call regenerate() before',
   )
-  return andThen(touching, (touched) => {
-    // Unless the request has ended the session meanwhile.
-    const present = state.record === record
-    if (touched === true && present) state.record = { ...record, expiresAt }
-    if (touched === false) return present ? gone(engine, state) : 'gone'
-    return touched === null ? 'nothing' : 'touched'
-  })
+}
+
+/** Extends the idle deadline. A failure has been reported as an event; the request loses nothing by it, so it goes on. */
+function touch(engine: Engine, state: State): Eventually<Outcome> {
+  state.touch = false
+  const { record } = state
+  const touching = attempt(
+    () => engine.keeping.touch(state),
+    () => 'nothing' as const,
+  )
+  // Unless the request has ended the session meanwhile.
+  return andThen(touching, (outcome) => (outcome === 'gone' && state.record === record ? gone(engine, state) : outcome))
 }
 
 /** Signing in always succeeds: when another request has moved or ended the session, in one of its own. */
@@ -172,12 +115,4 @@ async function loginAfresh(engine: Engine, state: State, batch: Batch): Promise<
   const outcome = await create(engine, state, batch)
   batch.stored()
   return outcome
-}
-
-/** The changes have nowhere to go, and the client gets no cookie: it may already hold a newer one. */
-function gone({ listeners, settings }: Engine, state: State): Outcome {
-  state.regenerate = state.login = state.rotate = false
-  state.outgoing = null
-  if (state.fault === null) listeners.emit('gone', { at: settings.clock(), ...(state.key && { id: idOf(state.key) }) })
-  return 'gone'
 }

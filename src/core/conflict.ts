@@ -1,3 +1,4 @@
+import type { Outcome } from '../contract/sessions.ts'
 import { SessionError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import type { State } from './state.ts'
@@ -19,4 +20,12 @@ export async function onConflict({ listeners, settings }: Engine, { key }: State
 /** What a commit throws that never found the session at rest. */
 export function conflictError(): SessionError {
   return new SessionError('SESSION_CONFLICT', `${mostAttempts} tries all met a concurrent write to the same session`)
+}
+
+/** The changes have nowhere to go, and the client gets no cookie: it may already hold a newer one. */
+export function gone({ listeners, settings }: Engine, state: State): Outcome {
+  state.regenerate = state.login = state.rotate = false
+  state.outgoing = null
+  if (state.fault === null) listeners.emit('gone', { at: settings.clock(), ...(state.key && { id: idOf(state.key) }) })
+  return 'gone'
 }

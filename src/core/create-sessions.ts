@@ -1,11 +1,12 @@
 import type { SessionEventName, SessionListener } from '../contract/events.ts'
 import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
-import type { Store } from '../contract/store.ts'
+import type { SealedStore, Store } from '../contract/store.ts'
 import { abilitiesOf } from './abilities.ts'
 import type { Engine } from './engine.ts'
 import { Listeners } from './events.ts'
-import { Guard, guardListing, guardStore } from './guard.ts'
+import { Guard, guardListing, guardStore, guardUserIndex } from './guard.ts'
+import { keyedKeeping } from './keyed.ts'
 import { resolveOptions, type SessionsOptions } from './options.ts'
 import { CommitQueue } from './queue.ts'
 import { LiveSessions } from './sessions.ts'
@@ -13,7 +14,7 @@ import { createTokens } from './token.ts'
 
 /** Makes the session system of an application. `createSessions` of the root door adds the default store. */
 export function buildSessions<Data extends object = AnyData, Flash extends object = AnyData>(
-  options: SessionsOptions<Data> & { readonly store: Store },
+  options: SessionsOptions<Data> & { readonly store: Store | SealedStore },
 ): Sessions<Data, Flash> {
   const settings = resolveOptions(options)
   const listeners = new Listeners()
@@ -23,15 +24,28 @@ export function buildSessions<Data extends object = AnyData, Flash extends objec
   const guard = new Guard(settings.store.name, settings.storeTimeout, (operation, error) =>
     listeners.emit('store-error', { at: settings.clock(), operation, error }),
   )
-  const { listing, ...abilities } = abilitiesOf(settings.store)
-  const engine: Engine = {
+  const { listing, userIndex, ...abilities } = abilitiesOf(settings.store, settings.sealed !== null)
+  const parts: Omit<Engine, 'keeping'> = {
     settings,
     listeners,
     tokens: createTokens(settings.id, settings.transport.name, settings.secrets, settings.random),
     store: guardStore(settings.store, guard),
-    abilities: { ...abilities, listing: listing && guardListing(listing, guard) },
+    abilities: {
+      ...abilities,
+      listing: listing && guardListing(listing, guard),
+      userIndex: userIndex && guardUserIndex(userIndex, guard),
+    },
     queue: new CommitQueue(),
   }
+  const engine = parts as Engine
+  engine.keeping = keyedKeeping(engine)
+  const { sealed } = settings
+  // Loaded on demand: most applications keep their sessions in a store.
+  const preparing =
+    sealed &&
+    import('./sealed.ts').then(({ sealedKeeping }) => {
+      engine.keeping = sealedKeeping(engine, sealed)
+    })
   // One implementation serves every shape of data; the shapes exist for the compiler alone.
-  return new LiveSessions(engine) as unknown as Sessions<Data, Flash>
+  return new LiveSessions(engine, preparing) as unknown as Sessions<Data, Flash>
 }

@@ -5,6 +5,7 @@ import { SessionError } from '../errors.ts'
 import type { Abilities } from './abilities.ts'
 import type { Listeners } from './events.ts'
 import { deadline } from './expiry.ts'
+import type { Keeping } from './keeping.ts'
 import type { Settings } from './options.ts'
 import type { CommitQueue } from './queue.ts'
 import type { Tokens } from './token.ts'
@@ -13,6 +14,8 @@ import type { Tokens } from './token.ts'
 export interface Engine {
   readonly settings: Settings
   readonly tokens: Tokens
+  /** How sessions are kept. */
+  keeping: Keeping
   /** Under `storeTimeout`. */
   readonly store: Store
   readonly abilities: Abilities

@@ -1,4 +1,4 @@
-import type { Eventually, Listing, ListPage, Store, StoreCallOptions } from '../contract/store.ts'
+import type { Eventually, Listing, ListPage, Store, StoreCallOptions, UserIndex } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 
 /** A call that has not been answered. Its signal exists only if the store asks for it: making one costs a microsecond. */
@@ -157,6 +157,11 @@ export function guardListing(listing: Listing, guard: Guard): Listing {
     list: async (query): Promise<ListPage> => guard.call('list', (options) => listing.list(signalled(query, options))),
     count: async () => guard.call('count', (options) => listing.count(options)),
   }
+}
+
+/** A user index, its calls under the guard. */
+export function guardUserIndex(index: UserIndex, guard: Guard): UserIndex {
+  return { keysOf: async (userId) => guard.call('keysOf', (options) => index.keysOf(userId, options)) }
 }
 
 function signalled<Query extends object>(query: Query, options: StoreCallOptions): Query & StoreCallOptions {

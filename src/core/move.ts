@@ -1,13 +1,12 @@
 import type { Envelope } from '../contract/codec.ts'
 import type { Outcome } from '../contract/sessions.ts'
 import { sealText } from '../crypto/seal.ts'
-import { SessionError } from '../errors.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { type Engine, freshEnvelope, ownerOf, pack, retiredMs, sealPurpose } from './engine.ts'
 import { absoluteDeadline } from './expiry.ts'
-import { type Placed, placeRecord } from './place.ts'
+import { placeRecord } from './place.ts'
 import { refresh } from './refresh.ts'
-import type { Batch, State } from './state.ts'
+import type { Batch, Placed, State } from './state.ts'
 import { idOf } from './token.ts'
 
 /**
@@ -22,12 +21,6 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
   const { key, token } = state
   if (key === null || token === null) throw new Error('a session without a record cannot be moved')
   const automatic = !state.regenerate
-  if (state.headersSent) {
-    throw new SessionError(
-      'HEADERS_SENT',
-      'a new token needs a cookie, and the response has begun: call regenerate() before',
-    )
-  }
   return queue.run(key, async (lane) => {
     if (lane.latest !== undefined && !(await refresh(engine, state, batch, lane.latest))) return 'gone'
     if (state.key !== key) return 'elsewhere'

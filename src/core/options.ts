@@ -5,7 +5,7 @@ import type { Exchange } from '../contract/exchange.ts'
 import type { StandardSchema } from '../contract/schema.ts'
 import type { AnyData } from '../contract/session.ts'
 import type { ResponseFacts } from '../contract/sessions.ts'
-import type { Store } from '../contract/store.ts'
+import type { SealedStore, Store } from '../contract/store.ts'
 import type { Transport } from '../contract/transport.ts'
 import { parseDuration } from '../crypto/duration.ts'
 import { parseSecrets } from '../crypto/keys.ts'
@@ -42,9 +42,12 @@ export interface MigrateOptions {
 
 /** Every option has a default, which setting another one never disturbs. */
 export interface SessionsOptions<Data extends object = AnyData> {
-  /** Where sessions live. Default: `memoryStore()`. */
-  readonly store?: Store
-  /** Keys the hash under which the store knows a token. A list rotates: the newest first, all are accepted. At least 32 bytes each. Default: a plain hash, which is sound. */
+  /** Where sessions live. Default: `memoryStore()`. `sealedCookie()` keeps them with the client. */
+  readonly store?: Store | SealedStore
+  /**
+   * Keys the hash under which the store knows a token, or seals the cookie, which cannot do without. A list rotates: the
+   * newest first, all are accepted. At least 32 bytes each. Default: a plain hash, which is sound.
+   */
   readonly secret?: string | readonly string[] | undefined
   /** How long a session lives unused. Default 30 minutes. */
   readonly idleTimeout?: Duration
@@ -93,7 +96,12 @@ export interface SessionsOptions<Data extends object = AnyData> {
 
 /** Options with every default applied and every contradiction refused. */
 export interface Settings {
+  /** Keeps the records; with sealed tokens the ends of sessions, or nothing. */
   readonly store: Store
+  /** Names the store in errors. */
+  readonly storeName: string
+  /** Set when sessions are sealed in their tokens. */
+  readonly sealed: SealedStore | null
   readonly secrets: readonly string[]
   readonly timeouts: Timeouts
   readonly transport: Transport
@@ -127,7 +135,9 @@ const knownLimits = new Set(['recordBytes', 'keys', 'anonymousIdleTimeout', 'cre
 const knownIds = new Set(['bytes', 'prefix', 'generate'])
 
 /** Throws `CONFIG_INVALID` with what to change, or `ID_INVALID`. */
-export function resolveOptions<Data extends object>(options: SessionsOptions<Data> & { store: Store }): Settings {
+export function resolveOptions<Data extends object>(
+  options: SessionsOptions<Data> & { store: Store | SealedStore },
+): Settings {
   refuseUnknown(options, known, '')
   refuseUnknown(options.limits, knownLimits, 'limits.')
   refuseUnknown(options.id, knownIds, 'id.')
@@ -138,9 +148,18 @@ export function resolveOptions<Data extends object>(options: SessionsOptions<Dat
   if (migrate !== null && !(Number.isSafeInteger(migrate.version) && migrate.version >= 1)) {
     refuse('migrate.version is a whole number from 1')
   }
+  const sealed = isSealed(options.store) ? options.store : null
+  const secrets = parseSecrets(options.secret)
+  if (sealed !== null && secrets.length === 0) {
+    refuse(
+      `${sealed.name} needs a secret to seal sessions with: set "secret" to the output of "openssl rand -base64 32"`,
+    )
+  }
   return {
-    store: checkedStore(options.store),
-    secrets: parseSecrets(options.secret),
+    store: sealed === null ? checkedStore(options.store as Store) : (sealed.revocation ?? emptyStore(sealed.name)),
+    storeName: options.store.name,
+    sealed,
+    secrets,
     timeouts: {
       idle,
       absolute,
@@ -164,6 +183,18 @@ export function resolveOptions<Data extends object>(options: SessionsOptions<Dat
     random: options.random ?? secureRandom,
     secureCookie: options.transport === undefined && cookie !== false && (cookie.secure ?? true) === true,
   }
+}
+
+function isSealed(store: Store | SealedStore): store is SealedStore {
+  return (store as Partial<SealedStore> | null)?.sealed === true
+}
+
+/** Stands where a store is expected and none is. */
+function emptyStore(name: string): Store {
+  const refuse = () => {
+    throw new SessionError('UNSUPPORTED', `${name} keeps nothing on the server: give it a "revocation" store`)
+  }
+  return { name, read: () => null, create: refuse, replace: refuse, touch: refuse, delete: refuse }
 }
 
 function checkedStore(store: Store): Store {

@@ -1,13 +1,7 @@
 import type { StoredRecord } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import type { Engine } from './engine.ts'
-
-/** A record under a key that only the holder of the token can find. */
-export interface Placed {
-  readonly token: string
-  readonly key: string
-  readonly record: StoredRecord
-}
+import type { Placed } from './state.ts'
 
 const mostTokens = 3
 

@@ -1,7 +1,6 @@
 import type { ListQuery, SessionInfo, SessionPage } from '../contract/sessions.ts'
 import type { Listing, StoredRecord } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
-import { endSession } from './end.ts'
 import type { Engine } from './engine.ts'
 import { absoluteDeadline, lastSeen } from './expiry.ts'
 import { idLength, idOf } from './token.ts'
@@ -41,12 +40,12 @@ export async function findSession(
 export async function revokeSession(engine: Engine, listing: Listing, id: string): Promise<boolean> {
   const found = await findSession(engine, listing, id)
   if (found === null) return false
-  await endSession(engine, found)
+  await engine.keeping.end(found)
   return true
 }
 
 /** Null for what is stored but no session: a retired key, or a record that cannot be read. */
-function infoOf({ settings }: Engine, key: string, record: StoredRecord): SessionInfo | null {
+export function infoOf({ settings }: Engine, key: string, record: StoredRecord): SessionInfo | null {
   const now = settings.clock()
   const envelope = settings.codec.decode(record.payload)
   if (envelope === null || envelope.retired !== undefined || now >= record.expiresAt) return null

@@ -4,7 +4,6 @@ import { deadline, lastSeen } from './expiry.ts'
 import { exclusively, saveState } from './finish.ts'
 import type { SessionHost } from './session.ts'
 import type { State } from './state.ts'
-import { takeFlash } from './take-flash.ts'
 import { idOf } from './token.ts'
 
 const stampBytes = 9
@@ -13,6 +12,9 @@ const stampBytes = 9
 export function createHost(engine: Engine): SessionHost & { draw(state: State): Promise<void> } {
   const { settings, tokens } = engine
   return {
+    get inToken() {
+      return engine.keeping.inToken
+    },
     now: () => settings.clock(),
     idOf(state) {
       if (state.key === null) {
@@ -39,6 +41,6 @@ export function createHost(engine: Engine): SessionHost & { draw(state: State): 
     fresh: () => freshEnvelope(settings.clock()),
     copyOf: (envelope) => settings.codec.decode(settings.codec.encode(envelope))?.data ?? {},
     save: (state) => saveState(engine, state),
-    takeFlash: async (state, key) => exclusively(state, () => takeFlash(engine, state, key)),
+    takeFlash: async (state, key) => exclusively(state, () => engine.keeping.takeFlash(state, key)),
   }
 }

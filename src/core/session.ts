@@ -7,6 +7,8 @@ import type { State } from './state.ts'
 
 /** What a session asks the engine for. */
 export interface SessionHost {
+  /** Every change needs a new token on the response. */
+  readonly inToken: boolean
   now(): number
   /** The public handle, for which a session that is not stored yet draws its token. */
   idOf(state: State): string
@@ -77,7 +79,7 @@ export class LiveSession implements Session<AnyData, AnyData> {
     state.flash ??= new FlashBag(
       {
         stamp: () => this.#host.stamp(),
-        assertWritable: () => assertWritable(state),
+        assertWritable: () => this.#assertWritable(),
         take: (key) => this.#host.takeFlash(state, key),
       },
       { ...state.envelope.flash },
@@ -197,16 +199,17 @@ export class LiveSession implements Session<AnyData, AnyData> {
     return this.#state.envelope
   }
 
+  #assertWritable(): void {
+    if (this.#state.record === null) assertCookie(this.#state, 'the first write to a session')
+    else if (this.#host.inToken) assertCookie(this.#state, 'a write to a sealed session')
+  }
+
   #write(intent: Intent): void {
     const state = this.#state
-    assertWritable(state)
+    this.#assertWritable()
     state.accessed = true
     state.add(intent)
   }
-}
-
-function assertWritable(state: State): void {
-  if (state.record === null) assertCookie(state, 'the first write to a session')
 }
 
 function assertCookie(state: State, what: string): void {

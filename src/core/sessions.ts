@@ -10,6 +10,7 @@ import type {
   Sessions,
   Sweeper,
   SweeperOptions,
+  Users,
 } from '../contract/sessions.ts'
 import type { Eventually, Store } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
@@ -25,6 +26,7 @@ import { LiveSession } from './session.ts'
 import { createHost } from './session-host.ts'
 import type { State } from './state.ts'
 import { startSweeper, sweepAll } from './sweeper.ts'
+import { usersOf } from './users.ts'
 
 /** How long `close` waits for the commits under way. */
 const drainMs = 10_000
@@ -32,6 +34,7 @@ const drainMs = 10_000
 /** The one implementation of `Sessions`: every method finds the part that does the work. */
 export class LiveSessions implements Sessions<AnyData, AnyData> {
   readonly #engine: Engine
+  readonly #preparing: Promise<void> | null
   readonly #host: ReturnType<typeof createHost>
   readonly #attached = createAttachments<Session>()
   readonly #context = createContext<Session>()
@@ -39,9 +42,14 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   readonly #closing = new AbortController()
   #closed: Promise<void> | null = null
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, preparing: Promise<void> | null) {
     this.#engine = engine
+    this.#preparing = preparing
     this.#host = createHost(engine)
+  }
+
+  get users(): Users {
+    return usersOf(this.#engine)
   }
 
   get store(): Store {
@@ -74,6 +82,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
 
   async open(source: Exchange | FetchRequest | string | null): Promise<Session> {
     if (this.#closed !== null) throw new SessionError('CLOSED', 'these sessions were closed')
+    if (this.#preparing !== null) await this.#preparing
     const { transport } = this.#engine.settings
     let opening: Eventually<State>
     if (source === null || typeof source === 'string') {
@@ -123,12 +132,12 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
 
   async sweep(): Promise<number> {
     const { abilities, settings } = this.#engine
-    return sweepAll(this.#engine, need(abilities.sweeping, settings.store, 'sweep'), this.#closing.signal)
+    return sweepAll(this.#engine, need(abilities.sweeping, settings.storeName, 'sweep'), this.#closing.signal)
   }
 
   async startSweeper({ every }: SweeperOptions): Promise<Sweeper> {
     const { abilities, settings, listeners } = this.#engine
-    need(abilities.sweeping, settings.store, 'sweep')
+    need(abilities.sweeping, settings.storeName, 'sweep')
     const sweeper = await startSweeper(every, settings.random, () =>
       this.sweep().catch((error) => listeners.emit('store-error', { at: settings.clock(), operation: 'sweep', error })),
     )
@@ -167,7 +176,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   #listing(what: string) {
-    return need(this.#engine.abilities.listing, this.#engine.settings.store, what)
+    return need(this.#engine.abilities.listing, this.#engine.settings.storeName, what)
   }
 }
 

@@ -11,6 +11,11 @@ export interface Place {
   readonly record: StoredRecord
 }
 
+/** A session under a token that the client is yet to get. */
+export interface Placed extends Place {
+  readonly token: string
+}
+
 /** What is engine-side of a session within one request. */
 export class State {
   readonly exchange: Exchange | null
@@ -22,6 +27,8 @@ export class State {
   /** The bearer's token and its hash; for a session that is not stored they exist as soon as its id was asked for. */
   token: string | null = null
   key: string | null = null
+  /** The owner's generation that a sealed token was issued in. */
+  generation = ''
   /** Null until stored. */
   record: StoredRecord | null = null
   /** The session with all intents applied. */
@@ -122,7 +129,7 @@ export class State {
   }
 
   /** The session lives under a token that the client is yet to get. */
-  settle({ token, key, record }: Place & { readonly token: string }, created: boolean): void {
+  settle({ token, key, record }: Placed, created: boolean): void {
     this.token = token
     this.key = key
     this.record = record

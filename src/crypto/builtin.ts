@@ -1,6 +1,35 @@
 /** The little of node:crypto that is used where the runtime has it. */
 interface NodeCrypto {
   hash?(algorithm: 'sha256', data: string, encoding: 'base64url'): string
+  createCipheriv(
+    algorithm: 'aes-256-ecb' | 'aes-256-gcm',
+    key: Uint8Array,
+    iv: Uint8Array | null,
+  ): Cipher & {
+    getAuthTag(): Uint8Array
+  }
+  createDecipheriv(
+    algorithm: 'aes-256-gcm',
+    key: Uint8Array,
+    iv: Uint8Array,
+  ): Cipher & {
+    setAuthTag(tag: Uint8Array): unknown
+  }
+  hkdfSync(digest: 'sha256', key: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): ArrayBuffer
+}
+
+interface Cipher {
+  setAAD(data: Uint8Array): unknown
+  update(data: Uint8Array): Uint8Array
+  final(): Uint8Array
+}
+
+/** The little of node:buffer that is used where the runtime has it. */
+interface NodeBuffer {
+  Buffer: {
+    from(bytes: ArrayBufferLike, offset: number, length: number): { toString(encoding: 'base64url'): string }
+    from(text: string, encoding: 'base64url'): Uint8Array
+  }
 }
 
 /** The little of node:async_hooks that is used where the runtime has it. */
@@ -17,6 +46,7 @@ export interface ContextStorage<Value> {
 interface Builtins {
   crypto: NodeCrypto
   async_hooks: NodeAsyncHooks
+  buffer: NodeBuffer
 }
 
 /**

@@ -6,7 +6,7 @@ const SEMICOLON = 0x3b
 const EQUALS = 0x3d
 
 /** RFC 6265bis section 5.6: a user agent drops a cookie whose name and value together are longer than this. */
-const maxPairBytes = 4096
+export const maxPairBytes = 4096
 /** RFC 6265bis section 5.6: a user agent ignores an attribute whose value is longer than this. */
 const maxAttributeBytes = 1024
 /** Epoch ms of the end of the year 9999, the last that a cookie date can name. */

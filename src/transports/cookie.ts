@@ -1,6 +1,6 @@
 import type { Transport } from '../contract/transport.ts'
 import { type CookieLimits, type CookieOptions, resolveCookie } from './cookie-options.ts'
-import { attributesText, cookiePair, cookieValues, expiryText } from './cookie-syntax.ts'
+import { attributesText, cookiePair, cookieValues, expiryText, maxPairBytes } from './cookie-syntax.ts'
 
 /**
  * The token in a cookie: HttpOnly, Secure, SameSite=Lax, Path=/ and host-only unless an option says otherwise.
@@ -20,6 +20,7 @@ export function cookieTransport(options: CookieOptions = {}, limits: CookieLimit
   return {
     name,
     vary: 'Cookie',
+    capacity: maxPairBytes - name.length,
     read: (exchange) => cookieValues(exchange.header('cookie'), name),
     write(exchange, token, facts) {
       const expiry = maxAge === undefined ? '' : expiryText({ maxAge, expires: facts.now + maxAge * 1000 })
