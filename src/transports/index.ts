@@ -1,5 +1,5 @@
 /**
- * How the token travels: `cookieTransport` (the default), `headerTransport`, `queryTransport`, and `firstOf` to accept
+ * How the token travels: `cookieTransport` (the default), `chunkedCookie` for large sealed sessions, `headerTransport`, `queryTransport`, and `firstOf` to accept
  * several.
  *
  * @example
@@ -12,6 +12,7 @@
  *
  * @module
  */
+export { type ChunkedCookieOptions, chunkedCookie } from './chunked-cookie.ts'
 export { cookieTransport } from './cookie.ts'
 export type { CookieLimits, CookieOptions } from './cookie-options.ts'
 export { firstOf } from './first-of.ts'
