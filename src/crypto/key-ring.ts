@@ -8,8 +8,10 @@ import { nonceBytes, tagBytes, type XaesKey, xaesKey } from './xaes.ts'
 /** One secret, ready for use. */
 interface RingKey {
   /** Names the key in what it has sealed. */
-  readonly id: string
+  readonly id: Uint8Array
   readonly xaes: XaesKey
+  /** What is authenticated beside the text: version, id, purpose and name. */
+  readonly aad: Uint8Array
 }
 
 /** The format: one byte of version, four of the key's id, the nonce, the ciphertext, the tag. */
@@ -19,6 +21,7 @@ const headBytes = 1 + idBytes
 const leastBytes = headBytes + nonceBytes + tagBytes
 
 const utf8 = new TextEncoder()
+const fromUtf8 = new TextDecoder()
 const native = builtin('crypto')
 
 /**
@@ -30,49 +33,43 @@ const native = builtin('crypto')
  * @param secrets - Newest first, at least one, each of 32 bytes or more.
  */
 export function keyRing(secrets: readonly string[], purpose: string, name: string, random: RandomSource): Sealer {
-  const bound = utf8.encode(`${purpose}\0${name}`)
-  const ring = allOf(secrets.map((secret) => ringKey(secret, purpose)))
+  const ring = allOf(secrets.map((secret) => ringKey(secret, purpose, name)))
   return {
-    seal: (text) => andThen(ring, (keys) => seal(keys, bound, random(nonceBytes), text)),
+    seal: (text) => andThen(ring, (keys) => seal(keys, random(nonceBytes), text)),
     open(sealed) {
       const bytes = fromBase64Url(sealed)
       if (bytes === null || bytes.length < leastBytes || bytes[0] !== version) return null
-      return andThen(ring, (keys) => open(keys, bound, bytes))
+      return andThen(ring, (keys) => open(keys, bytes))
     },
   }
 }
 
-function seal([newest]: readonly RingKey[], bound: Uint8Array, nonce: Uint8Array, text: string): Eventually<string> {
+function seal([newest]: readonly RingKey[], nonce: Uint8Array, text: string): Eventually<string> {
   if (newest === undefined) throw new Error('a key ring needs a key')
   const head = new Uint8Array(headBytes + nonceBytes)
   head[0] = version
-  head.set(fromBase64Url(newest.id) ?? [], 1)
+  head.set(newest.id, 1)
   head.set(nonce, headBytes)
-  return andThen(newest.xaes.seal(nonce, utf8.encode(text), aadOf(head, bound)), (sealed) =>
-    toBase64Url(joined(head, sealed)),
-  )
+  return andThen(newest.xaes.seal(head, utf8.encode(text), newest.aad), toBase64Url)
 }
 
-function open(keys: readonly RingKey[], bound: Uint8Array, bytes: Uint8Array): ReturnType<Sealer['open']> {
-  const id = toBase64Url(bytes.subarray(1, headBytes))
-  const key = keys.find((each) => each.id === id)
+function open(keys: readonly RingKey[], bytes: Uint8Array): ReturnType<Sealer['open']> {
+  const key = keys.find(({ id }) => id.every((byte, at) => byte === bytes[at + 1]))
   if (key === undefined) return null
   const nonce = bytes.subarray(headBytes, headBytes + nonceBytes)
-  const opening = key.xaes.open(nonce, bytes.subarray(headBytes + nonceBytes), aadOf(bytes, bound))
-  return andThen(opening, (text) =>
-    text === null ? null : { text: new TextDecoder().decode(text), aged: key !== keys[0] },
-  )
+  const opening = key.xaes.open(nonce, bytes.subarray(headBytes + nonceBytes), key.aad)
+  return andThen(opening, (text) => (text === null ? null : { text: fromUtf8.decode(text), aged: key !== keys[0] }))
 }
 
-function aadOf(bytes: Uint8Array, bound: Uint8Array): Uint8Array {
-  return joined(bytes.subarray(0, headBytes), bound)
-}
-
-function ringKey(secret: string, purpose: string): Eventually<RingKey> {
+function ringKey(secret: string, purpose: string, name: string): Eventually<RingKey> {
   const info = `coatcheck ${purpose} ${version} XAES-256-GCM`
   return andThen(derived(secret, info, 32), (bytes) =>
     andThen(derived(secret, `${info} id`, idBytes), (id) =>
-      andThen(xaesKey(bytes), (xaes) => ({ id: toBase64Url(id), xaes })),
+      andThen(xaesKey(bytes), (xaes) => {
+        const bound = utf8.encode(`${purpose}\0${name}`)
+        const aad = new Uint8Array([version, ...id, ...bound])
+        return { id, xaes, aad }
+      }),
     ),
   )
 }
@@ -92,11 +89,4 @@ function derived(secret: string, info: string, length: number): Eventually<Uint8
 function allOf<Value>(values: readonly Eventually<Value>[]): Eventually<readonly Value[]> {
   const pending = values.some((value) => value instanceof Promise)
   return pending ? Promise.all(values) : (values as readonly Value[])
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const all = new Uint8Array(a.length + b.length)
-  all.set(a)
-  all.set(b, a.length)
-  return all
 }

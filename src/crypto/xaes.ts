@@ -3,8 +3,8 @@ import { builtin } from './builtin.ts'
 
 /** A 256-bit key for XAES-256-GCM. */
 export interface XaesKey {
-  /** Ciphertext and tag. A nonce has 24 random bytes. */
-  seal(nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Eventually<Uint8Array>
+  /** `head`, which ends with a nonce of 24 random bytes, then the ciphertext and the tag. */
+  seal(head: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Eventually<Uint8Array>
   /** The plaintext, or null if anything was changed. */
   open(nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Eventually<Uint8Array | null>
 }
@@ -30,12 +30,13 @@ function nativeKey(key: Uint8Array, node: NonNullable<typeof native>): XaesKey {
   const encrypt = (blocks: Uint8Array) => node.createCipheriv('aes-256-ecb', key, null).update(blocks)
   const subkey = doubled(encrypt(new Uint8Array(block)))
   return {
-    seal(nonce, plaintext, aad) {
+    seal(head, plaintext, aad) {
+      const nonce = nonceOf(head)
       const cipher = node.createCipheriv('aes-256-gcm', encrypt(derivation(nonce, subkey)), nonce.subarray(12))
       cipher.setAAD(aad)
       const text = cipher.update(plaintext)
       cipher.final()
-      return joined(text, cipher.getAuthTag())
+      return joined(head, text, cipher.getAuthTag())
     },
     open(nonce, sealed, aad) {
       const decipher = node.createDecipheriv('aes-256-gcm', encrypt(derivation(nonce, subkey)), nonce.subarray(12))
@@ -71,9 +72,10 @@ async function webKey(key: Uint8Array<ArrayBuffer>): Promise<XaesKey> {
     additionalData: new Uint8Array(aad),
   })
   return {
-    async seal(nonce, plaintext, aad) {
+    async seal(head, plaintext, aad) {
+      const nonce = nonceOf(head)
       const sealed = await crypto.subtle.encrypt(gcm(nonce, aad), await derive(nonce), new Uint8Array(plaintext))
-      return new Uint8Array(sealed)
+      return joined(head, new Uint8Array(sealed))
     },
     async open(nonce, sealed, aad) {
       const opening = crypto.subtle.decrypt(gcm(nonce, aad), await derive(nonce), new Uint8Array(sealed))
@@ -106,9 +108,16 @@ function doubled(bytes: Uint8Array): Uint8Array {
   return result
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(a.length + b.length)
-  all.set(a)
-  all.set(b, a.length)
+function nonceOf(head: Uint8Array): Uint8Array {
+  return head.subarray(head.length - nonceBytes)
+}
+
+function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
   return all
 }
