@@ -1,11 +1,11 @@
 // @ts-check
 // All tests:  npm test [-- arguments for vitest]
-// Builds the package for the tests that look at what is published, and provides the browser. The last line that is
+// Builds the package for the tests that look at what is published, and provides servers, runtimes and the browser. The last line that is
 // printed is `N passed, N failed, N skipped`, also when nothing could be run.
 import { spawnSync } from 'node:child_process'
 import { build, isStale } from './build.mjs'
-import { ensureChromium } from './chromium.mjs'
 import { root } from './doors.mjs'
+import { ensureServices } from './services.mjs'
 
 try {
   if (isStale()) build()
@@ -14,7 +14,7 @@ try {
   console.log('\nThe package can not be built, so no test ran.\n0 passed, 1 failed, 0 skipped')
   process.exit(1)
 }
-ensureChromium()
+ensureServices()
 
 const vitest = `${root}node_modules/.bin/vitest`
 const run = spawnSync(vitest, ['run', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })

@@ -1,35 +1,70 @@
-import type { Closing, Listing, Store, Sweeping, UserIndex } from '../contract/store.ts'
+import type { Closing, Listing, SealedStore, Store, Sweeping, UserIndex } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import { redact } from './_redact.ts'
 
-/** A store that was opened from a text: its opener has to close it. */
-export type OpenedStore = Store & Closing & Partial<Sweeping & Listing & UserIndex>
+/** A store on a server, in files or in memory that was opened from a text: its opener has to close it. */
+export type OpenedKeyedStore = Store & Closing & Partial<Sweeping & Listing & UserIndex>
+
+/** A store that was opened from a text; `'sealed' in store` tells the two kinds apart. */
+export type OpenedStore = OpenedKeyedStore | (SealedStore & Closing)
 
 /** Opens a store from a text such as `'redis://localhost:6379'`. It gets the whole text, scheme included. */
-export type StoreFactory = (text: string) => Store | Promise<Store>
+export type StoreFactory = (text: string) => Store | SealedStore | Promise<Store | SealedStore>
 
-const factories = new Map<string, StoreFactory>([
-  ['memory', openMemory],
-  ['file', openFile],
-])
+/** The schemes whose text always opens a store of that kind. */
+type KeyedScheme = 'memory' | 'file' | 'sqlite' | 'postgres' | 'postgresql' | 'mysql' | 'mariadb' | RedisScheme | Others
+type RedisScheme = 'redis' | 'rediss' | `redis${'' | 's'}+${'cluster' | 'sentinel'}` | `redis_${'cluster' | 'sentinel'}`
+type Others = 'memcached' | 'memcache' | 'mongodb' | 'mongodb+srv' | 'couchbase' | 'couchbases'
+
+const openers: ReadonlyArray<readonly [schemes: string, () => Promise<StoreFactory>]> = [
+  ['memory', async () => openMemory],
+  ['file', async () => openFile],
+  ['sqlite', async () => (await import('./_open-sqlite.ts')).openSqlite],
+  ['postgres postgresql', async () => (await import('./_open-postgres.ts')).openPostgres],
+  ['mysql mariadb', async () => (await import('./_open-mysql.ts')).openMysql],
+  [
+    'redis rediss redis+cluster rediss+cluster redis+sentinel rediss+sentinel redis_cluster redis_sentinel',
+    async () => (await import('./_open-redis.ts')).openRedis,
+  ],
+  ['memcached memcache', async () => (await import('./_open-memcached.ts')).openMemcached],
+  ['mongodb mongodb+srv', async () => (await import('./_open-mongodb.ts')).openMongodb],
+  ['couchbase couchbases', async () => (await import('./_open-couchbase.ts')).openCouchbase],
+  ['cookie', async () => openCookie],
+]
+
+const factories = new Map<string, StoreFactory>()
+/** What an error lists: the first scheme of each kind, and those that were registered. */
+const listed: string[] = []
+
+for (const [schemes, load] of openers) {
+  const names = schemes.split(' ')
+  listed.push(...names.slice(0, 1))
+  for (const name of names) factories.set(name, async (text) => (await load())(text))
+}
 
 /**
  * Opens a store from a configuration text that begins with its scheme: `memory:`, `file:./sessions`,
- * `file:///var/lib/app/sessions`, or a scheme of `registerStore`.
+ * `sqlite:./sessions.db`, `postgres://`, `mysql://`, `redis://`, `memcached://`, `mongodb://`, `couchbase://`, `cookie:`,
+ * their variants, beego's texts behind their provider's name, or a scheme of `registerStore`. docs/stores/open.md has
+ * the table.
  *
- * The store owns what was opened for it; `close()` releases that. No error shows a password or anything else of the
- * text that may be secret.
+ * The client is loaded when it is needed, and belongs to the store: `close()` ends it. A server that is down is no reason
+ * to fail here; the operations fail until it is there. No error shows a password or anything else of the text that may
+ * be secret.
  *
- * @throws SessionError `CONFIG_INVALID` for a text without a known scheme, or one that its store cannot use;
- * `STORE_FAILED` if opening fails otherwise.
+ * @throws SessionError `CONFIG_INVALID` for a text without a known scheme, one that its store cannot use, or a client
+ * that is not installed; `STORE_FAILED` if opening fails otherwise.
  */
+export async function openStore(text: `cookie:${string}`): Promise<SealedStore & Closing>
+export async function openStore(text: `${KeyedScheme}:${string}`): Promise<OpenedKeyedStore>
+export async function openStore(text: string): Promise<OpenedStore>
 export async function openStore(text: string): Promise<OpenedStore> {
   const scheme = schemeOf(text)
   const factory = factories.get(scheme)
   if (factory === undefined) {
     throw invalid(`There is no store for "${scheme}:". Known are ${knownSchemes()}; registerStore adds others.`)
   }
-  let store: Store
+  let store: Store | SealedStore
   try {
     store = await factory(text)
   } catch (error) {
@@ -42,16 +77,16 @@ export async function openStore(text: string): Promise<OpenedStore> {
 /**
  * Teaches `openStore` a scheme, for the whole process.
  *
- * `scheme` is the part before the colon: a letter, then letters, digits, `+`, `-` or `.`; in any case. If the store
+ * `scheme` is the part before the colon: a letter, then letters, digits, `+`, `-`, `.` or `_`; in any case. If the store
  * has a `close`, it must release what the factory opened.
  *
  * @throws SessionError `CONFIG_INVALID` for another kind of scheme, one that is taken, or a factory that is not a
  * function.
  */
 export function registerStore(scheme: string, factory: StoreFactory): void {
-  if (typeof scheme !== 'string' || !/^[a-z][a-z0-9+.-]*$/i.test(scheme)) {
+  if (typeof scheme !== 'string' || !/^[a-z][a-z0-9+._-]*$/i.test(scheme)) {
     throw invalid(
-      'A store is registered under a scheme such as "redis": a letter, then letters, digits, "+", "-", ".".',
+      'A store is registered under a scheme such as "redis": a letter, then letters, digits, "+", "-", ".", "_".',
     )
   }
   if (typeof factory !== 'function') {
@@ -61,6 +96,7 @@ export function registerStore(scheme: string, factory: StoreFactory): void {
   const name = scheme.toLowerCase()
   if (factories.has(name)) throw invalid(`A store is registered for "${name}:" already; choose another scheme.`)
   factories.set(name, factory)
+  listed.push(name)
 }
 
 async function openMemory(text: string): Promise<Store> {
@@ -71,6 +107,8 @@ async function openMemory(text: string): Promise<Store> {
 
 async function openFile(text: string): Promise<Store> {
   const path = text.slice('file:'.length)
+  if (path.includes('?'))
+    throw invalid('"file:" takes no parameters; a "?" in the name of a directory is "%3F" in "file:///".')
   if (path === '' || path === '//') throw invalid('"file:" needs a directory: "file:./sessions".')
   if (/^\/\/[^/]/.test(path)) {
     throw invalid('After "file://" comes the third slash of an absolute path; a relative one is "file:./sessions".')
@@ -79,22 +117,31 @@ async function openFile(text: string): Promise<Store> {
   return fileStore({ directory: path.startsWith('//') ? decodeURIComponent(path.slice(2)) : path })
 }
 
+async function openCookie(text: string): Promise<SealedStore> {
+  if (!/^cookie:(\/\/)?$/i.test(text)) {
+    throw invalid(
+      '"cookie:" takes nothing after the colon; what seals the cookie is the option "secret" of createSessions.',
+    )
+  }
+  const { sealedCookie } = await import('./sealed-cookie.ts')
+  return sealedCookie()
+}
+
 /** The text itself is in no message: without a scheme, any part of it may be the password. */
 function schemeOf(text: string): string {
-  const scheme = typeof text === 'string' ? /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1] : undefined
+  const scheme = typeof text === 'string' ? /^([a-z][a-z0-9+._-]*):/i.exec(text)?.[1] : undefined
   if (scheme !== undefined) return scheme.toLowerCase()
   throw invalid(`A store is opened from a text that begins with a scheme and a colon: ${knownSchemes()}.`)
 }
 
 function knownSchemes(): string {
-  return [...factories.keys()].map((scheme) => `"${scheme}:"`).join(', ')
+  return listed.map((scheme) => `"${scheme}:"`).join(', ')
 }
 
 function isStore(store: unknown): boolean {
   if (typeof store !== 'object' || store === null) return false
-  return ['read', 'create', 'replace', 'touch', 'delete'].every(
-    (method) => typeof Reflect.get(store, method) === 'function',
-  )
+  const methods = 'sealed' in store ? ['seal', 'unseal'] : ['read', 'create', 'replace', 'touch', 'delete']
+  return methods.every((method) => typeof Reflect.get(store, method) === 'function')
 }
 
 /** Without its cause, which may hold the text in any property, as the error of `new URL` does. */

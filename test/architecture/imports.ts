@@ -60,9 +60,11 @@ export function leafFaults(tree: Tree): string[] {
     }
     if (file === 'src/errors.ts' || (typeOnly && partOf(file) === 'contract')) return undefined
     const sibling = file.startsWith(`src/${folder}/`)
-    if (sibling && file.startsWith(`src/${folder}/_`)) return undefined
-    // The door of the folder picks a leaf by name, and loads no other.
+    // The door of the folder picks a leaf by name, and loads no other; what it loads may load the leaf.
+    const opens = (each: string) => each.startsWith(`src/${folder}/_open-`)
+    if (sibling && opens(path)) return undefined
     if (sibling && path === `src/${folder}/index.ts` && (dynamic || typeOnly)) return undefined
+    if (sibling && file.startsWith(`src/${folder}/_`) && !opens(file)) return undefined
     return `${path} imports ${file}; a leaf imports types of the contract, errors.ts and _files of its folder`
   })
 }

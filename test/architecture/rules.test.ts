@@ -90,8 +90,9 @@ describe('imports', () => {
       'src/adapters/d.ts': "import express from 'express'",
       'src/stores/index.ts': "import { a } from './a.ts'",
       'src/adapters/e.ts': "import type { Plan } from '../core/plan.ts'",
+      'src/stores/f.ts': "import { open } from './_open-a.ts'",
     })
-    expect(faults).toHaveLength(6)
+    expect(faults).toHaveLength(7)
   })
 
   it('of a leaf that stay within the rule are allowed', () => {
@@ -99,7 +100,8 @@ describe('imports', () => {
       'src/stores/a.ts':
         "import type { Store } from '../contract/store.ts'\nimport { SessionError } from '../errors.ts'",
       'src/stores/b.ts': "import { readFile } from 'node:fs/promises'\nimport { sql } from './_sql.ts'",
-      'src/stores/index.ts': "import type { A } from './a.ts'\nconst load = () => import('./a.ts')",
+      'src/stores/index.ts': "import type { A } from './a.ts'\nconst load = () => import('./_open-a.ts')",
+      'src/stores/_open-a.ts': "import { a } from './a.ts'\nimport { parse } from './_open-text.ts'",
       'src/adapters/d.ts': "import type { Request } from 'express'",
     })
     expect(faults).toEqual([])

@@ -4,7 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createConnection } from 'mysql2/promise'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { has, type PartName } from '../../tools/services.mjs'
+import type { SharedName } from '../services/broker.ts'
+import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
+import { sharedServer } from '../services/address.ts'
 import { bundleChild } from './bundle.ts'
 
 interface State {
@@ -13,18 +18,75 @@ interface State {
   readonly user?: string
 }
 
+/** A store that processes can share: the text that opens it, and what has to be here for it. */
+interface Shared {
+  readonly name: string
+  readonly needs?: PartName
+  /** Which Node runs the servers; default: this one. */
+  readonly node?: string
+  text(folder: string): string | Promise<string>
+}
+
+const address = async (name: SharedName) => {
+  const { host, port } = await sharedServer(name)
+  return `${host}:${port}`
+}
+const table = `processes_${process.pid}`
+const newerNode = 'test/runtimes/node_modules/.bin/node'
+const hasSqlite = process.getBuiltinModule?.('node:sqlite' as 'module') !== undefined
+
+const stores: Shared[] = [
+  { name: 'file', text: (folder) => `file:${folder}` },
+  {
+    name: 'sqlite',
+    text: (folder) => `sqlite:${folder}/sessions.db`,
+    ...(hasSqlite ? {} : { needs: 'runtimes', node: newerNode }),
+  },
+  {
+    name: 'postgres',
+    needs: 'postgres',
+    text: async () => `postgres://postgres@${await address('postgres')}/postgres?table=${table}`,
+  },
+  { name: 'mysql', needs: 'mariadb', text: async () => `mysql://root@${await address('mariadb')}/${await database()}` },
+  { name: 'redis', needs: 'redis', text: async () => `redis://${await address('redis')}?prefix=${table}:` },
+  {
+    name: 'memcached',
+    needs: 'memcached',
+    text: async () => `memcached://${await address('memcached')}?prefix=${table}:`,
+  },
+  {
+    name: 'mongodb',
+    needs: 'mongodb',
+    text: async () => `mongodb://${await address('mongodb')}/processes?collection=${table}`,
+  },
+  {
+    name: 'couchbase',
+    needs: 'couchbase',
+    text: async () =>
+      `${(await couchbaseUrl(await sharedServer('couchbase'))).replace('://', `://${couchbaseBucket}:none@`)}/${couchbaseBucket}?prefix=${table}:`,
+  },
+]
+
+async function database(): Promise<string> {
+  const admin = await createConnection({ ...(await sharedServer('mariadb')), user: 'root' })
+  await admin.query(`CREATE DATABASE IF NOT EXISTS ${table}`)
+  await admin.end()
+  return table
+}
+
 let directory: string
 let servers: ChildProcess[] = []
 let origins: string[] = []
 
-beforeEach(async () => {
+async function start({ text, node = process.execPath }: Shared): Promise<void> {
   directory = mkdtempSync(join(tmpdir(), 'coatcheck-processes-'))
   const child = await bundleChild('children/http-server.ts')
-  servers = [0, 1].map(() => spawn(process.execPath, [child, directory], { stdio: ['ignore', 'pipe', 'inherit'] }))
+  const shared = await text(directory)
+  servers = [0, 1].map(() => spawn(node, [child, shared], { stdio: ['ignore', 'pipe', 'inherit'] }))
   origins = await Promise.all(servers.map(portOf))
-})
+}
 
-afterEach(async () => {
+async function stop(): Promise<void> {
   await Promise.all(
     servers.map(async (server) => {
       server.kill('SIGKILL')
@@ -32,7 +94,7 @@ afterEach(async () => {
     }),
   )
   rmSync(directory, { recursive: true })
-})
+}
 
 async function portOf(server: ChildProcess): Promise<string> {
   if (server.stdout === null) throw new Error('the server has no output')
@@ -67,7 +129,16 @@ async function sendAll(paths: readonly string[], cookie: string, width: number):
   return statuses
 }
 
-describe('two processes, one folder, over HTTP', () => {
+describe.for(stores)('two processes, one store, over HTTP: $name', (shared) => {
+  const isHere = shared.needs === undefined || has(shared.needs)
+  const it = test.skipIf(!isHere)
+  beforeAll(async () => {
+    if (isHere) await start(shared)
+  })
+  afterAll(async () => {
+    if (isHere) await stop()
+  })
+
   it('X1 1,000 parallel increments are exact', async () => {
     const { cookie } = await send('/increment', '', 0)
     const statuses = await sendAll(Array(999).fill('/increment'), cookie, 50)
@@ -89,7 +160,7 @@ describe('two processes, one folder, over HTTP', () => {
   }, 60_000)
 
   it('X2 an end in one process is the end in the other, whatever is under way there', async () => {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       const { cookie } = await send('/increment', '', 0)
       await Promise.all([
         ...Array.from({ length: 8 }, (_, i) => send('/increment', cookie, i)),

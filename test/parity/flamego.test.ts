@@ -523,9 +523,9 @@ describe('the life of an id', () => {
         thief.jar.set('__Host-sid', old)
         expect((await thief.get('/read')).value, `after ${wait} ms`).toBeNull()
       }
-      expect(await sessions.find(id)).toBeNull()
+      if (stage.can('list')) expect(await sessions.find(id)).toBeNull()
     }
-    await sessions.sweep()
+    if (stage.can('sweep')) await sessions.sweep()
     expect(await stage.records()).toHaveLength(1)
   })
 

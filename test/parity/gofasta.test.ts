@@ -37,11 +37,13 @@ describe('a session and its record', () => {
     session.set('name', 'Ada')
     const { token } = await sessions.commit(session)
     const { key } = await stage.onlyRecord()
-    expect(await sessions.find(session.id)).toMatchObject({ data: { name: 'Ada' } })
-    expect(await sessions.find('A'.repeat(16))).toBeNull()
+    const find = async (id: string) => (stage.can('list') ? sessions.find(id) : null)
+    if (stage.can('list')) expect(await find(session.id)).toMatchObject({ data: { name: 'Ada' } })
+    else expect(await errorOf(() => sessions.find(session.id))).toMatchObject({ code: 'UNSUPPORTED' })
+    expect(await find('A'.repeat(16))).toBeNull()
     expect(await sessions.store.read('A'.repeat(43))).toBeNull()
     stage.clock.advance(30 * minute)
-    expect(await sessions.find(session.id)).toBeNull()
+    expect(await find(session.id)).toBeNull()
     expect(await sessions.store.read(key)).toBeNull()
     expect(await sessions.open(token)).toMatchObject({ isNew: true })
   })
@@ -57,7 +59,9 @@ describe('a session and its record', () => {
     const cause = new Error('connection reset')
     stage.store.faults.fail('*', { error: cause })
     expect(await errorOf(() => sessions.store.read('A'.repeat(43)))).toMatchObject({ code: 'STORE_FAILED', cause })
-    expect(await errorOf(() => sessions.find('A'.repeat(16)))).toMatchObject({ code: 'STORE_FAILED', cause })
+    if (stage.can('list')) {
+      expect(await errorOf(() => sessions.find('A'.repeat(16)))).toMatchObject({ code: 'STORE_FAILED', cause })
+    }
     expect(await visitor.get('/read')).toMatchObject({ status: 503, cookies: [] })
     stage.store.faults.clear()
     expect(await visitor.get('/read')).toMatchObject({ status: 200, value: 'Ada' })
@@ -90,32 +94,36 @@ describe('a session and its record', () => {
     second.destroy()
     expect((await sessions.commit(first)).outcome).toBe('ended')
     expect((await sessions.commit(second)).outcome).toBe('ended')
-    expect(await sessions.revoke(session.id)).toBe(false)
+    if (stage.can('list')) expect(await sessions.revoke(session.id)).toBe(false)
     await sessions.store.delete(key)
     await sessions.store.delete(key)
     expect(await stage.records()).toEqual([])
   })
 
-  eachStore('F10 cleaning up removes what is expired, and nothing else', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '30m' })
-    const begin = async (name: string) => {
-      const session = await sessions.open(null)
-      session.set('name', name)
-      return sessions.commit(session)
-    }
-    const began = stage.clock()
-    await begin('Ada')
-    await begin('Bob')
-    stage.clock.advance(20 * minute)
-    const { token } = await begin('Cy')
-    stage.clock.set(began + 30 * minute)
-    expect(await sessions.sweep()).toBe(2)
-    expect(await sessions.sweep()).toBe(0)
-    expect((await sessions.open(token)).get('name')).toBe('Cy')
-    // Were they only hidden, they would show again.
-    stage.clock.set(began)
-    expect(await stage.records()).toHaveLength(1)
-  })
+  eachStore(
+    'F10 cleaning up removes what is expired, and nothing else',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '30m' })
+      const begin = async (name: string) => {
+        const session = await sessions.open(null)
+        session.set('name', name)
+        return sessions.commit(session)
+      }
+      const began = stage.clock()
+      await begin('Ada')
+      await begin('Bob')
+      stage.clock.advance(20 * minute)
+      const { token } = await begin('Cy')
+      stage.clock.set(began + 30 * minute)
+      expect(await sessions.sweep()).toBe(2)
+      expect(await sessions.sweep()).toBe(0)
+      expect((await sessions.open(token)).get('name')).toBe('Cy')
+      // Were they only hidden, they would show again.
+      stage.clock.set(began)
+      expect(await stage.records()).toHaveLength(1)
+    },
+    { needs: ['sweep'] },
+  )
 })
 
 describe('the middleware', () => {

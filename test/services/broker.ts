@@ -1,8 +1,14 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { TestProject } from 'vitest/node'
+import { startCouchbase } from './couchbase.ts'
+import { startMariadb } from './mariadb.ts'
+import { startMemcached } from './memcached.ts'
+import { startMongodb } from './mongodb.ts'
+import { startPostgres } from './postgres.ts'
 import type { Server } from './process.ts'
 import { startRedis } from './redis.ts'
+import { startRedisCluster } from './redis-cluster.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -12,7 +18,13 @@ declare module 'vitest' {
 }
 
 const starters = {
+  couchbase: () => startCouchbase(),
+  mariadb: () => startMariadb(),
+  memcached: () => startMemcached(),
+  mongodb: () => startMongodb(),
+  postgres: () => startPostgres(),
   redis: () => startRedis(),
+  'redis-cluster': () => startRedisCluster(),
 }
 
 /** The servers that test files can share. */
@@ -25,6 +37,8 @@ export type SharedName = keyof typeof starters
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const started = new Map<string, Promise<Server>>()
   const broker = createServer((request, response) => {
+    // A connection that is kept could be closed here while the next request is on its way.
+    response.setHeader('connection', 'close')
     const name = request.url?.slice(1) ?? ''
     if (!Object.hasOwn(starters, name)) return void response.writeHead(404).end(`no server "${name}" is shared`)
     const server = started.get(name) ?? starters[name as SharedName]()

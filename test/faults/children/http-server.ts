@@ -1,13 +1,13 @@
-/** Serves sessions of a shared folder over HTTP: `<directory>`. Prints its port. */
+/** Serves sessions of a shared store over HTTP: `<text for openStore>`. Prints its port. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { nodeSession } from '../../../src/adapters/node.ts'
 import { createSessions } from '../../../src/index.ts'
-import { fileStore } from '../../../src/stores/file.ts'
+import { openStore } from '../../../src/stores/index.ts'
 
-const [directory = ''] = process.argv.slice(2)
+const [text = ''] = process.argv.slice(2)
 const sessions = createSessions<{ count: number; log: string[] }>({
-  store: fileStore({ directory }),
+  store: await openStore(text),
   storeTimeout: '60s',
 })
 

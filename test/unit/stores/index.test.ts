@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { SessionError } from '../../../src/errors.ts'
-import { openStore, registerStore, type StoreFactory } from '../../../src/stores/index.ts'
+import { type OpenedKeyedStore, openStore, registerStore, type StoreFactory } from '../../../src/stores/index.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
+import { sealedCookie } from '../../../src/stores/sealed-cookie.ts'
 
 const record = { payload: 'payload', version: 1, expiresAt: 4e12 }
 const key = 'a-key-of-one-session'
@@ -37,7 +38,7 @@ describe('openStore', () => {
       const one = await openStore(`file:${directory}/a`)
       expect(await one.create(key, record)).toBe(true)
       await one.close()
-      const other = await openStore(`FILE://${encodeURI(directory)}/a`)
+      const other = (await openStore(`FILE://${encodeURI(directory)}/a`)) as OpenedKeyedStore
       expect(await other.read(key)).toEqual(record)
       await other.close()
       expect(await readdir(directory)).toEqual(['a'])
@@ -55,11 +56,60 @@ describe('openStore', () => {
     ['file:', 'needs a directory'],
     ['file://', 'needs a directory'],
     ['file://hunter2/dir', 'third slash'],
-  ])('refuses %j with a sentence that does not repeat it', async (text, sentence) => {
+    ['file:./dir?hunter2', 'takes no parameters'],
+    ['cookie:hunter2', 'option "secret" of createSessions'],
+    ['cookie:{"securityKey":"hunter2"}', 'option "secret" of createSessions'],
+    ['sqlite:', 'needs a file'],
+    ['sqlite:./s.db?password=hunter2', 'no parameter "password"'],
+    ['redis:', 'needs a host'],
+    ['redis://:hunter2@', 'needs a host'],
+    ['redis://:hun/ter2@h', 'needs a host'],
+    ['redis://:hunter2@h:port', 'needs a host'],
+    ['redis://:hunter2@h/?retry=7', 'no parameter "retry"'],
+    ['redis://:hunter2%@h', 'lone "%"'],
+    ['rediss://:hunter2@h?tlsCAFile=/does/not/exist', 'cannot read the file that "tlsCAFile" names (ENOENT)'],
+    ['rediss://:hunter2@h?tlsAllowInvalidCertificates=1', '"tlsAllowInvalidCertificates=true"'],
+    ['redis+sentinel://:hunter2@h', 'name of the master'],
+    ['redis_sentinel:,100,hunter2', 'needs a host'],
+    ['postgres:', 'needs a database'],
+    ['postgres:user:hunter2@h/db', 'followed by "//host/database"'],
+    ['postgres://user:hunter2@h', 'needs a database'],
+    ['postgres:///db?password=hunter2', 'needs a host'],
+    ['postgresql:user=a password=hunter2', 'needs a database'],
+    ['postgres://u:hunter2@h/db?sslmode=sometimes', 'takes "sslmode="'],
+    ['postgres://u:hunter2@h/db?sslmode=verify-ca', 'needs "sslrootcert"'],
+    ['postgres://u:hunter2@h/db?sslmode=require&uselibpqcompat=true', '"sslmode=no-verify"'],
+    ['mysql://u:hunter2@h', 'needs a database'],
+    ['mysql://u:hunter2@/db', 'needs a host'],
+    ['mysql://u:hunter2@a,b/db', 'takes one host'],
+    ['mysql:u:hunter2@tcp(h)', 'needs a database'],
+    ['mysql:u:hunter2@tcp(h)/db?tls=preferred', 'takes "tls="'],
+    ['mysql://u:hunter2@h/db?tlsCAFile=/dev/null', 'needs "ssl=true"'],
+    ['mysql://u:hunter2@h/db?ssl={"ca":', 'JSON text that is not valid'],
+    ['memcached:', 'needs a host'],
+    ['memcached://u:hunter2@h', 'no authentication'],
+    ['memcached://h/hunter2', 'nothing after the hosts'],
+    ['memcached://[::1]', 'IPv4'],
+    ['memcache:h;', 'needs a host'],
+    ['memcached://h?tlsAllowInvalidCertificates=true', 'needs "tls=true"'],
+    ['mongodb:h/db', 'followed by "//host/database"'],
+    ['mongodb://u:hunter2@h', 'needs a database'],
+    ['mongodb+srv://u:hunter2@/db', 'needs a host'],
+    ['couchbase://u:hunter2@h', 'needs a bucket'],
+    ['couchbase:bucket:hunter2@h', 'followed by "//user:password@host/bucket"'],
+    ['couchbase:http://h:8091/', 'needs a bucket'],
+  ])('L20 refuses %j with a sentence that does not repeat it', async (text, sentence) => {
     const { error, shown } = await failure(text)
     expect(error.code).toBe('CONFIG_INVALID')
     expect(error.message).toContain(sentence)
     expect(shown).not.toContain('hunter2')
+  })
+
+  it('cookie: is the sealed cookie, which keeps nothing', async () => {
+    for (const store of [await openStore('cookie:'), await openStore('cookie://')]) {
+      expect(store).toMatchObject({ name: 'sealed-cookie', sealed: true, revocation: null })
+      await store.close()
+    }
   })
 
   it('refuses what is not a text', async () => {
@@ -68,10 +118,12 @@ describe('openStore', () => {
     }
   })
 
-  it('B14 unknown scheme: the error names it and the known ones, and no password', async () => {
+  it('F5 B14 unknown scheme: the error names it and the known ones, and no password', async () => {
     const { error, shown } = await failure('nosuch://user:hunter2@localhost/')
     expect(error.code).toBe('CONFIG_INVALID')
-    expect(error.message).toMatch(/"nosuch:".*"memory:", "file:"/)
+    expect(error.message).toMatch(
+      /"nosuch:".*"memory:", "file:", "sqlite:", "postgres:", "mysql:", "redis:", "memcached:"/,
+    )
     expect(shown).not.toContain('hunter2')
   })
 })
@@ -83,7 +135,7 @@ describe('registerStore', () => {
       texts.push(text)
       return memoryStore()
     })
-    const store = await openStore('custom+1://host/path?x=1')
+    const store = (await openStore('custom+1://host/path?x=1')) as OpenedKeyedStore
     await openStore('CUSTOM+1:y')
     expect(texts).toEqual(['custom+1://host/path?x=1', 'CUSTOM+1:y'])
     expect(await store.count?.()).toBe(0)
@@ -99,9 +151,16 @@ describe('registerStore', () => {
 
   it('B14 a scheme that is taken is refused, built in or registered, in any case', () => {
     registerStore('taken', () => memoryStore())
-    for (const scheme of ['taken', 'TAKEN', 'memory', 'file']) {
+    for (const scheme of ['taken', 'TAKEN', 'memory', 'file', 'rediss', 'redis_cluster']) {
       expect(() => registerStore(scheme, () => memoryStore())).toThrow(/is registered for ".*:" already/)
     }
+  })
+
+  it('a registered store may be a sealed one', async () => {
+    registerStore('sealing', () => sealedCookie())
+    const store = await openStore('sealing:')
+    expect('sealed' in store).toBe(true)
+    await store.close()
   })
 
   it('refuses what is not a scheme', () => {

@@ -1,0 +1,55 @@
+import type { Closing, Store } from '../contract/store.ts'
+import { loadPackage, owning } from './_open-client.ts'
+import { invalid, optionsFrom, refuseUnknown, restOf, takeParameters } from './_open-text.ts'
+import type { SqliteClient } from './sqlite.ts'
+
+type Database = SqliteClient & { exec(sql: string): unknown; close(): void }
+type DatabaseConstructor = new (path: string) => Database
+
+/**
+ * Opens a `sqliteStore` on a file, `sqlite:./sessions.db` or `sqlite:///var/lib/app/sessions.db`, or on memory,
+ * `sqlite::memory:`, with what the runtime has: `node:sqlite`, `bun:sqlite`, or else the package `better-sqlite3`.
+ *
+ * The file is in WAL mode, where readers and a writer do not wait for each other, and the table is there from now on.
+ */
+export async function openSqlite(text: string): Promise<Store & Closing> {
+  const { path, table } = parseSqlite(text)
+  const runtime = process.versions['bun'] === undefined ? ['node:sqlite', 'better-sqlite3'] : ['bun:sqlite']
+  const [{ exports }, { sqliteStore }] = await Promise.all([loadPackage('sqlite', runtime), import('./sqlite.ts')])
+  const { DatabaseSync, Database, default: fallback } = exports
+  const database = new ((DatabaseSync ?? Database ?? fallback) as DatabaseConstructor)(path)
+  return owning(
+    async () => database.close(),
+    async () => {
+      // Other processes may be opening it, too. From then on the store waits without blocking this process.
+      database.exec('PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+      const store = sqliteStore({ client: database, ...optionsFrom(table, 'table') })
+      await store.createTable()
+      database.exec('PRAGMA busy_timeout = 0')
+      return store
+    },
+  )
+}
+
+/** The path of the file, and the parameters. */
+export function parseSqlite(text: string): { path: string; table: ReadonlyMap<string, string> } {
+  const at = text.indexOf('?')
+  const names =
+    at < 0
+      ? []
+      : text
+          .slice(at + 1)
+          .split('&')
+          .map((pair) => pair.split('=', 1)[0] ?? '')
+  const { text: bare, taken } = takeParameters(text, names)
+  refuseUnknown(taken, ['table'], 'sqlite')
+  const path = restOf(bare)
+  if (path === '' || path === '//')
+    throw invalid('"sqlite:" needs a file: "sqlite:./sessions.db", or "sqlite::memory:".')
+  if (/^\/\/[^/]/.test(path)) {
+    throw invalid(
+      'After "sqlite://" comes the third slash of an absolute path; a relative one is "sqlite:./sessions.db".',
+    )
+  }
+  return { path: path.startsWith('//') ? decodeURIComponent(path.slice(2)) : path, table: taken }
+}

@@ -1,0 +1,249 @@
+import type { EventEmitter } from 'node:events'
+import { expect } from 'vitest'
+import { createSessions, type Session, SessionError, type Sessions, type Store } from '../../../src/index.ts'
+import type { Address } from '../../services/address.ts'
+import type { Server } from '../../services/process.ts'
+import { proxyTo, type TcpProxy } from '../../services/proxy.ts'
+import { stopAll } from './stopped.ts'
+import { eventually, stopwatch, watchProcess } from './watch.ts'
+
+/** What the engine is told here. */
+export const storeTimeout = 300
+
+/** A request to a dead store ends within this many ms. */
+export const limitMs = storeTimeout + 100
+
+/** A client that is set as the store's documentation recommends, and the store on it. */
+export interface Connection {
+  readonly store: Store
+  /** What the client is made of, as far as it emits events. */
+  readonly emitters: readonly EventEmitter[]
+  /** Its connections and the calls that wait for one; absent for a client without a pool. */
+  readonly pool?: () => { readonly open: number; readonly idle: number; readonly waiting: number }
+  /** What the application does in addition, by the documentation. */
+  readonly attend?: (sessions: Sessions) => void
+  close(): Promise<unknown>
+}
+
+/** How a client is to be set. */
+export interface ClientSettings {
+  /** For the client's own deadlines: the `storeTimeout`. */
+  readonly timeoutMs: number
+  readonly poolSize: number
+}
+
+/** A store, its server, and what is to be expected of them in bad times. */
+export interface Backend {
+  readonly name: string
+  startServer(): Promise<Server>
+  /** Makes what the store needs (its table). The server runs. */
+  prepare?(address: Address): Promise<unknown>
+  /** Makes the proxy, where clients learn the server's port from its answers. */
+  proxyTo?(server: Server): Promise<TcpProxy>
+  /** The server may be down: then the client has to wait for it by itself. */
+  connect(address: Address, settings: ClientSettings): Promise<Connection> | Connection
+  /** Whether an acknowledged save survives that the server is killed. */
+  readonly durable: boolean
+  /** How often it is restarted in traffic: fewer where a restart takes long. The long run makes 20 of each. */
+  readonly restarts: number
+  /** How it is stopped for that, in turns. */
+  readonly signals: readonly NodeJS.Signals[]
+  /** Within how many ms of the server's return the client works again: its longest pause between attempts, and a second. */
+  readonly recoveryMs: number
+  /** Within how many ms of traffic a connection that has gone silent is given up; null if that takes the system's TCP. */
+  readonly silenceMs: number | null
+  /**
+   * Whether a request with the key is the one that does what the operation is for, where there are several. Default: the
+   * first.
+   */
+  readonly decides?: (request: Buffer, operation: Operation) => boolean
+}
+
+export type Operation = 'read' | 'create' | 'replace' | 'touch' | 'delete'
+
+/** Everything one case works on. */
+export interface Stage extends Connection {
+  readonly server: Server
+  readonly proxy: TcpProxy
+  readonly sessions: Sessions
+  /** Stops the server, with all its processes, until `resume` (SIGSTOP). */
+  pause(): void
+  resume(): void
+  /** The session of a token; the store answers. */
+  open(token: string | null): Promise<Session>
+  /** The next call of the operation reaches the server; its answer is lost, and the connection with it. */
+  loseReply(operation: Operation): { readonly count: number }
+  /** Resolves when `parallel` requests at once all reach the store; fails after the backend's `recoveryMs`. */
+  recovered(parallel?: number): Promise<void>
+}
+
+/** Runs a case on a client of its own, and fails if anything went wrong behind its back. */
+export async function onStage(
+  backend: Backend,
+  server: Server,
+  work: (stage: Stage) => Promise<void>,
+  { poolSize = 4, direct = false } = {},
+): Promise<void> {
+  const watch = watchProcess()
+  const proxy = await (backend.proxyTo?.(server) ?? proxyTo(server.port))
+  const address = direct && backend.proxyTo === undefined ? server : proxy
+  const connection = await backend.connect(address, { timeoutMs: storeTimeout, poolSize })
+  const orders: { operation: Operation; lost: { count: number } }[] = []
+  const store = obeying(connection.store, (operation, key) => {
+    const [order] = orders
+    if (order?.operation !== operation) return
+    orders.shift()
+    const { decides = () => true } = backend
+    const reply = proxy.cutReplies((request) => request.includes(key) && decides(request, operation), { times: 1 })
+    Object.defineProperty(order.lost, 'count', { get: () => reply.count })
+  })
+  const sessions = createSessions({ store, storeTimeout })
+  let goOn: () => void = () => undefined
+  connection.attend?.(sessions)
+  const stage: Stage = {
+    ...connection,
+    server,
+    proxy,
+    sessions,
+    pause() {
+      goOn = stopAll(server)
+    },
+    resume: () => goOn(),
+    open: (token) => calmly(() => sessions.open(token)),
+    loseReply(operation) {
+      const lost = { count: 0 }
+      orders.push({ operation, lost })
+      return lost
+    },
+    async recovered(parallel = 8) {
+      const answers = () =>
+        Promise.all(Array.from({ length: parallel }, () => sessions.ready())).then(
+          () => true,
+          () => false,
+        )
+      expect(await eventually(answers, backend.recoveryMs), 'the client works again').toBe(true)
+    },
+  }
+  try {
+    if (!direct) await stage.recovered()
+    await work(stage)
+    expect(watch.faults).toEqual([])
+  } finally {
+    await proxy.resume()
+    goOn()
+    await server.start()
+    await sessions.close()
+    await connection.close()
+    await proxy.close()
+    watch.stop()
+  }
+}
+
+/** Lets `before` see each call of the five operations. */
+function obeying(store: Store, before: (operation: Operation, key: string) => void): Store {
+  const calls: Partial<Record<Operation, unknown>> = {}
+  for (const operation of ['read', 'create', 'replace', 'touch', 'delete'] as const) {
+    const call: (...args: never[]) => unknown = store[operation]
+    calls[operation] = (...args: [string, ...unknown[]]) => {
+      before(operation, args[0])
+      return Reflect.apply(call, store, args)
+    }
+  }
+  return { ...store, ...calls } as Store
+}
+
+/** Expects an error that tells of an outage, in time. */
+export async function expectFault(work: () => Promise<unknown>): Promise<void> {
+  const elapsed = stopwatch()
+  const error = await work().then(
+    () => 'it succeeded',
+    (reason: unknown) => reason,
+  )
+  const ms = elapsed()
+  expectOutage(error)
+  expect(ms).toBeLessThanOrEqual(limitMs)
+}
+
+export function expectOutage(error: unknown): void {
+  expect(error).toBeInstanceOf(SessionError)
+  expect(error).toMatchObject({ status: 503, code: expect.stringMatching(/^STORE_(FAILED|TIMEOUT)$/) })
+}
+
+/** Someone whose session counts visits, and who knows what was acknowledged. */
+export class Visitor {
+  readonly #sessions: Sessions
+  token: string | null = null
+  /** Additions that were acknowledged since the session began. */
+  acknowledged = 0
+  /** Additions of which nobody knows whether they happened. */
+  unknown = 0
+  /** How often the session was gone. */
+  lost = 0
+
+  constructor(sessions: Sessions) {
+    this.#sessions = sessions
+  }
+
+  /** One request. Throws what the engine throws, and on a number that can not be. */
+  async add(also: (session: Session) => void = () => undefined): Promise<void> {
+    const session = await this.#sessions.open(this.token)
+    if (this.token !== null && session.isNew) this.#begin()
+    session.increment('count')
+    also(session)
+    this.unknown += 1
+    const { outcome, token } = await this.#sessions.commit(session)
+    this.unknown -= 1
+    if (outcome === 'gone') return this.#begin()
+    if (token !== null) {
+      // What was tried before under no token went to sessions that nobody will ever see.
+      if (outcome === 'created') this.unknown = 0
+      this.token = token
+    }
+    this.acknowledged += 1
+    this.#check(session.get('count'))
+  }
+
+  /** Looks without adding. */
+  async verify(): Promise<void> {
+    const session = await this.#sessions.open(this.token)
+    if (session.isNew) this.#begin()
+    else this.#check(session.get('count'))
+  }
+
+  #check(count: unknown): void {
+    const facts = `${this.acknowledged} acknowledged, ${this.unknown} unknown`
+    expect(count, facts).toBeGreaterThanOrEqual(this.acknowledged)
+    expect(count, facts).toBeLessThanOrEqual(this.acknowledged + this.unknown)
+  }
+
+  #begin(): void {
+    if (this.token !== null) this.lost += 1
+    this.token = null
+    this.acknowledged = this.unknown = 0
+  }
+}
+
+/**
+ * For what has to succeed: a machine that is so busy that the server, or this process, does not run for the length of a
+ * deadline gets another chance. Whatever else fails, fails.
+ */
+export async function calmly<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      expectOutage(error)
+      if (tries === 3) throw error
+    }
+  }
+}
+
+/** Visitors that have a session each. */
+export async function visitors(sessions: Sessions, count: number): Promise<Visitor[]> {
+  const all = Array.from({ length: count }, () => new Visitor(sessions))
+  // Few at a time: the pool may be small, and the machine busy.
+  for (let first = 0; first < count; first += 20) {
+    await Promise.all(all.slice(first, first + 20).map((visitor) => calmly(() => visitor.add())))
+  }
+  return all
+}

@@ -1,0 +1,171 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadPackage } from '../../src/stores/_open-client.ts'
+import { connectIoredis } from '../../src/stores/_open-ioredis.ts'
+import { connectNodeRedis } from '../../src/stores/_open-node-redis.ts'
+import { parseRedis } from '../../src/stores/_open-redis-text.ts'
+import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
+import { redisStore } from '../../src/stores/redis.ts'
+import { freePort, type Server, startServer, temporaryFolder } from '../services/process.ts'
+import { redisAnswers, startRedis } from '../services/redis.ts'
+
+const record = { payload: 'first', version: 1, expiresAt: 4_000_000_000_000, userId: 'user' }
+const servers: Server[] = []
+let keys = 0
+
+afterAll(async () => {
+  for (const server of servers.reverse()) await server.close()
+})
+
+function newKey(): string {
+  keys += 1
+  return `key-of-an-opened-store-${keys}`
+}
+
+async function eventually<Answer>(attempt: () => Answer): Promise<Awaited<Answer>> {
+  const until = Date.now() + 20_000
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (Date.now() > until) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+/** Three masters; their addresses. */
+async function startCluster(): Promise<string[]> {
+  const nodes = await Promise.all(
+    [1, 2, 3].map(async () =>
+      startRedis([
+        '--cluster-enabled',
+        'yes',
+        '--cluster-port',
+        String(await freePort()),
+        '--cluster-node-timeout',
+        '2000',
+      ]),
+    ),
+  )
+  servers.push(...nodes)
+  const addresses = nodes.map(({ host, port }) => `${host}:${port}`)
+  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'])
+  return addresses
+}
+
+/** A sentinel that watches a master of its own. */
+async function startSentinel(): Promise<{ master: Server; sentinel: Server }> {
+  const master = await startRedis()
+  servers.push(master)
+  const port = await freePort()
+  const folder = temporaryFolder('sentinel')
+  const file = join(folder, 'sentinel.conf')
+  const monitor = `sentinel monitor mymaster 127.0.0.1 ${master.port} 1`
+  writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, monitor, ''].join('\n'))
+  const sentinel = await startServer({
+    ...{ name: 'sentinel', port, folder, command: 'redis-sentinel', args: [file] },
+    ready: () => redisAnswers(port),
+  })
+  servers.push(sentinel)
+  return { master, sentinel }
+}
+
+let cluster: string[]
+let guarded: { master: Server; sentinel: Server }
+
+beforeAll(async () => {
+  cluster = await startCluster()
+  guarded = await startSentinel()
+}, 120_000)
+
+describe('B15 X11 openStore of several Redis', { timeout: 60_000 }, () => {
+  it.each([
+    ['redis+cluster:// with all nodes', () => `redis+cluster://${cluster.join()}`],
+    ['redis+cluster:// with one node', () => `redis+cluster://${cluster[1]}?prefix=one:`],
+    ['redis_cluster:', () => `redis_cluster:${cluster.join(';')},100`],
+    ['redis+sentinel://', () => `redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster?prefix=one:`],
+    [
+      'redis+sentinel:// with a dead sentinel first',
+      () => `redis+sentinel://127.0.0.1:1,127.0.0.1:${guarded.sentinel.port}/mymaster/0`,
+    ],
+    ['redis_sentinel:', () => `redis_sentinel:127.0.0.1:${guarded.sentinel.port},100,,0,mymaster`],
+  ])('%s', async (_, text) => {
+    const store = (await openStore(text())) as OpenedKeyedStore
+    try {
+      for (const key of Array.from({ length: 12 }, newKey)) {
+        expect(await eventually(() => store.create(key, record))).toBe(true)
+        expect(await store.read(key)).toEqual(record)
+        expect(await store.keysOf?.('user')).toContain(key)
+        await store.delete(key)
+      }
+    } finally {
+      await store.close()
+    }
+  })
+
+  it('a master with another name is an error that says so', async () => {
+    const store = (await openStore(`redis+sentinel://127.0.0.1:${guarded.sentinel.port}/other`)) as OpenedKeyedStore
+    try {
+      await expect((async () => store.read(newKey()))()).rejects.toThrow()
+    } finally {
+      await store.close()
+    }
+  })
+})
+
+describe.each([
+  ['redis', connectNodeRedis],
+  ['ioredis', connectIoredis],
+])('the package %s', { timeout: 90_000 }, (name, connect) => {
+  async function opened(text: string) {
+    const { exports } = await loadPackage('redis', [name])
+    const connection = connect(exports, parseRedis(text), undefined)
+    const store = redisStore({ client: connection.client as never })
+    return { ...connection, store }
+  }
+
+  it('cluster', async () => {
+    const { store, end } = await opened(`redis+cluster://${cluster.join()}`)
+    for (const key of Array.from({ length: 12 }, newKey))
+      expect(await eventually(() => store.create(key, record))).toBe(true)
+    await end()
+  })
+
+  it.each(['sentinel', 'master'] as const)('REL-02 comes back after it began without the %s', async (which) => {
+    const server = guarded[which]
+    await server.stop()
+    const { store, fault, end } = await opened(`redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster`)
+    try {
+      await expect((async () => store.read(newKey()))()).rejects.toThrow()
+      await eventually(() => expect(fault()).toBeInstanceOf(Error))
+      await server.start()
+      expect(await eventually(() => store.create(newKey(), record))).toBe(true)
+    } finally {
+      await server.start()
+      await end()
+    }
+  })
+
+  it('a lost connection fails the waiting command, and nothing is sent again later', async () => {
+    const server = await startRedis()
+    servers.push(server)
+    const { store, firstAttempt, end } = await opened(`redis://127.0.0.1:${server.port}`)
+    await firstAttempt
+    const key = newKey()
+    server.pause()
+    const waiting = Promise.resolve(store.create(key, record)).then(
+      () => 'done',
+      () => 'failed',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await server.stop()
+    expect(await waiting).toBe('failed')
+    await expect((async () => store.create(key, record))()).rejects.toThrow()
+    await server.start()
+    expect(await eventually(() => store.read(key))).toBeNull()
+    await end()
+  })
+})

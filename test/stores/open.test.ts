@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
+import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
+import { sharedServer } from '../services/address.ts'
+
+const later = 4_000_000_000_000
+const record = { payload: 'first', version: 1, expiresAt: later, userId: 'user' }
+const second = { payload: 'second', version: 2, expiresAt: later }
+const run = `${process.pid}${Date.now() % 100_000}`
+const directory = mkdtemp(join(tmpdir(), 'coatcheck-open-'))
+let keys = 0
+
+afterAll(async () => rm(await directory, { recursive: true }))
+
+function newKey(): string {
+  keys += 1
+  return `key-of-opened-${run}-${keys}`
+}
+
+const at = async (name: Parameters<typeof sharedServer>[0]): Promise<string> => {
+  const { host, port } = await sharedServer(name)
+  return `${host}:${port}`
+}
+
+/** Texts that open the same records, by backend: the URL form first, then what beego takes. */
+const texts: Record<string, Array<() => Promise<string>>> = {
+  file: [async () => `file:${await directory}/files`, async () => `file://${await directory}/files`],
+  postgres: [
+    async () => `postgres://postgres@${await at('postgres')}/postgres?table=opened_${run}&application_name=opened`,
+    async () =>
+      `postgresql://postgres:any@${await at('postgres')}/postgres?table=opened_${run}&schema=public&sslmode=disable`,
+  ],
+  mysql: [
+    async () => `mysql://root@${await at('mariadb')}/test?table=opened_${run}`,
+    async () => `mariadb://root:@${await at('mariadb')}/test?table=opened_${run}&schema=test`,
+    async () => `mysql:root@tcp(${await at('mariadb')})/test?charset=utf8&table=opened_${run}`,
+  ],
+  redis: [
+    async () => `redis://${await at('redis')}?prefix=coatcheck:`,
+    async () => `redis://${await at('redis')}/0`,
+    async () => `redis:${await at('redis')},100,,0,30`,
+    async () => `redis:${JSON.stringify({ save_path: await at('redis'), poolsize: 100, password: '', db_num: 0 })}`,
+  ],
+  memcached: [
+    async () => `memcached://${await at('memcached')}?prefix=coatcheck:`,
+    async () => `memcached://${await at('memcached')}`,
+    async () => `memcache:${await at('memcached')}`,
+  ],
+  mongodb: [async () => `mongodb://${await at('mongodb')}/opened?collection=opened_${run}&retryWrites=false`],
+  couchbase: [
+    async () => {
+      const url = await couchbaseUrl(await sharedServer('couchbase'))
+      return `${url.replace('//', '//sessions:password@')}/${couchbaseBucket}`
+    },
+    async () => `couchbase:http://${couchbaseBucket}:@${await at('couchbase')}/`,
+    async () => `couchbase:http://${await at('couchbase')}/, default, ${couchbaseBucket}`,
+    async () =>
+      `couchbase:${JSON.stringify({ save_path: `http://${await at('couchbase')}/`, pool: 'default', bucket: couchbaseBucket })}`,
+  ],
+}
+
+const open = async (text: string): Promise<OpenedKeyedStore> => (await openStore(text)) as OpenedKeyedStore
+
+describe.each(Object.keys(texts))('B15 openStore of %s', (backend) => {
+  const forms = texts[backend] ?? []
+
+  it.each(forms.map((form, index) => [index, form] as const))('form %i does all operations', async (_, form) => {
+    const store = await open(await form())
+    const key = newKey()
+    try {
+      expect(await store.read(key)).toBeNull()
+      expect(await store.create(key, record)).toBe(true)
+      expect(await store.create(key, record)).toBe(false)
+      expect(await store.read(key)).toEqual(record)
+      expect(await store.keysOf?.('user')).toContain(key)
+      expect(await store.replace(key, second, 1)).toBe(true)
+      expect(await store.touch(key, later + 1000)).toBe(true)
+      expect(await store.read(key)).toEqual({ ...second, expiresAt: later + 1000 })
+      await store.delete(key)
+      expect(await store.read(key)).toBeNull()
+    } finally {
+      await store.close()
+      await store.close()
+    }
+  })
+
+  it('all forms open the same records, after others were closed', async () => {
+    const key = newKey()
+    for (const [index, form] of forms.entries()) {
+      const store = await open(await form())
+      if (index === 0) await store.create(key, record)
+      expect(await store.read(key)).toEqual(record)
+      await store.close()
+    }
+  })
+})
