@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { doorAliases } from './tools/doors.mjs'
+import { unmetNeeds } from './tools/needs.mjs'
 
 // Tests that run for minutes are in *.long.test.ts and run with `npm run test:long`; left out, not skipped.
 const long = process.env['COATCHECK_LONG'] === '1' ? [] : ['test/**/*.long.test.ts']
@@ -20,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**', ...long],
+          exclude: ['**/node_modules/**', 'test/package/**', ...long, ...unmetNeeds().keys()],
           globalSetup: 'test/services/broker.ts',
         },
       },

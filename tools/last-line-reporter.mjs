@@ -3,6 +3,7 @@
 // What is no test but went wrong counts as failed: a file that can not be loaded, a hook, an unhandled error, and a
 // test that never came to an end. A run in which nothing passed is no success; with COATCHECK_CI=1 neither is a skip.
 import { writeSync } from 'node:fs'
+import { unmetNeeds } from './needs.mjs'
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
@@ -40,6 +41,13 @@ export default class LastLineReporter {
         } else counts.failed += 1
       }
     }
+    // Whoever asks for single files knows what is not among them.
+    if (process.env['COATCHECK_WHOLE'] === '1') {
+      for (const [file, missing] of unmetNeeds()) {
+        counts.skipped += 1
+        this.#skipped.push(`${file}, for want of ${missing.join(' and ')}`)
+      }
+    }
     this.#counts = counts
   }
 
@@ -48,6 +56,8 @@ export default class LastLineReporter {
     // Without counts the run broke off before the first test, and the code tells whether something was wrong.
     const counts = this.#counts ?? { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 }
     const lines = []
+    if (counts.skipped > 0 && process.env['COATCHECK_CI'] !== '1')
+      lines.push('Skipped:', ...this.#skipped.map((name) => `  ${name}`))
     if (counts.passed === 0 && counts.failed === 0) lines.push('No test passed: that is a failure.')
     if (process.env['COATCHECK_CI'] === '1' && counts.skipped > 0) {
       lines.push(

@@ -30,7 +30,7 @@ const parts = {
 }
 
 /** @typedef {keyof typeof parts} PartName */
-const names = /** @type {PartName[]} */ (Object.keys(parts))
+export const partNames = /** @type {PartName[]} */ (Object.keys(parts))
 
 /**
  * Whether the tests of this part can run.
@@ -43,7 +43,9 @@ export function has(name) {
 
 /** The folder of PostgreSQL's binaries, which Debian keeps off the PATH; null if there is none. */
 export function postgresBinaries() {
-  const versions = existsSync(postgresVersions) ? readdirSync(postgresVersions).sort((a, b) => Number(b) - Number(a)) : []
+  const versions = existsSync(postgresVersions)
+    ? readdirSync(postgresVersions).sort((a, b) => Number(b) - Number(a))
+    : []
   const folder = versions.map((version) => join(postgresVersions, version, 'bin'))
   return folder.find((bin) => existsSync(join(bin, 'initdb'))) ?? null
 }
@@ -51,10 +53,10 @@ export function postgresBinaries() {
 /** Installs what is missing, and says what stays missing. */
 export function ensureServices() {
   if (!has('runtimes')) npm('ci', '--prefix', 'test/runtimes', '--no-progress')
-  const packages = names.flatMap((name) => (has(name) ? [] : parts[name].packages)).filter((name) => !isThere(name))
+  const packages = partNames.flatMap((name) => (has(name) ? [] : parts[name].packages)).filter((name) => !isThere(name))
   if (packages.length > 0) installDebian([...new Set(packages)])
   if (!existsSync(jarsFolder) && onPath('mvn', 'java')) ensureJars()
-  const still = names.filter((name) => !has(name))
+  const still = partNames.filter((name) => !has(name))
   if (still.length > 0) console.log(`Missing here, so their tests are skipped: ${still.join(', ')}.`)
 }
 

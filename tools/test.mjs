@@ -17,5 +17,7 @@ try {
 ensureServices()
 
 const vitest = `${root}node_modules/.bin/vitest`
-const run = spawnSync(vitest, ['run', ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
+const args = process.argv.slice(2)
+const env = { ...process.env, ...(args.length === 0 && { COATCHECK_WHOLE: '1' }) }
+const run = spawnSync(vitest, ['run', ...args], { cwd: root, env, stdio: 'inherit' })
 process.exitCode = run.status ?? 1
