@@ -45,6 +45,7 @@ export function historyCases(name: string, setUp: () => Promise<Stage>): void {
           target: { ...at().target, planted },
           seed: freshSeed(),
           durationMs: 0,
+          sparesClients: true,
           enough: (history) => checkHistory(history).some(({ kind }) => kinds.includes(kind)),
         })
         expect(anomalies.map(({ kind }) => kind)).toEqual(expect.arrayContaining([expect.toBeOneOf([...kinds])]))

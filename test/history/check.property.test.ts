@@ -34,7 +34,7 @@ describe('histories of a store that does as it should', () => {
 })
 
 describe('a single operation that is acknowledged and does nothing', () => {
-  for (const kind of ['increment', 'push', 'regenerate', 'login', 'take', 'destroy'] satisfies Kind[]) {
+  for (const kind of ['increment', 'push', 'leave', 'take', 'regenerate', 'login', 'destroy'] satisfies Kind[]) {
     it(`is found: ${kind}`, () => {
       let found = 0
       const kinds = kind === 'take' ? (['leave', 'take', 'read'] as const) : [...busy, kind]

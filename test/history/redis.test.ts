@@ -21,7 +21,6 @@ it('planted: a client that sends again what was not answered is found (REL-07)',
       sparesClients: true,
       enough: (history) => checkHistory(history).length > 0,
     })
-    console.log(anomalies.map((a) => a.kind))
     expect(anomalies).not.toEqual([])
   } finally {
     await proxy.close()

@@ -14,7 +14,7 @@ export interface Trial {
   readonly seed: number
   /** The least ms of operations; what follows until all is quiet comes on top. */
   readonly durationMs: number
-  /** Whether the history so far is enough: if not, it goes on, for half a minute at most. */
+  /** Whether the history so far is enough: if not, it goes on, for a minute at most. */
   readonly enough?: (history: History) => boolean
   /** What befalls the server. */
   readonly faults?: readonly Fault[]
@@ -34,7 +34,7 @@ export const storeTimeoutMs = 400
 const clientCount = 4
 /** Requests that each client serves at a time. */
 const width = 3
-const patienceMs = 30_000
+const patienceMs = 60_000
 
 /** Lets four client processes work on shared sessions while faults strike, and checks what they saw. */
 export async function runTrial(trial: Trial): Promise<Verdict> {

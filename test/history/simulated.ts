@@ -111,15 +111,14 @@ export function simulate(steps: readonly Step[], lies?: Kind): { history: Histor
       draft.gone = true
       return
     }
-    const before = { ...line }
+    const before: Line = { ...line, messages: new Set(line.messages) }
     change(line, draft)
     draft.left = viewOf(line)
     if (kind === 'regenerate' || kind === 'login') draft.issued = issue(line)
     if (!lying(kind)) return
     if (kind === 'regenerate' || kind === 'login') {
       // The old token goes on leading to a session of its own.
-      const copy: Line = { ...before, messages: new Set(before.messages) }
-      lineOf.set(token ?? '', copy)
+      lineOf.set(token ?? '', before)
     } else Object.assign(line, before)
   }
 

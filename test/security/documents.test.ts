@@ -5,8 +5,8 @@ import type { Listing, Store, UserIndex } from '../../src/contract/store.ts'
 import { createSessions } from '../../src/index.ts'
 import { couchbaseStore } from '../../src/stores/couchbase.ts'
 import { mongodbStore } from '../../src/stores/mongodb.ts'
-import { couchbaseBucket, couchbaseUrl, watchedCollection } from '../services/couchbase.ts'
 import { sharedServer } from '../services/address.ts'
+import { couchbaseBucket, couchbaseUrl, watchedCollection } from '../services/couchbase.ts'
 
 const commands: unknown[] = []
 afterEach(() => void commands.splice(0))

@@ -1,7 +1,7 @@
 import type { CouchbaseClient } from '../../src/stores/couchbase.ts'
+import type { Address } from './address.ts'
 import { jarsFolder } from './jars.mjs'
 import { freePort, type Server, startServer, temporaryFolder } from './process.ts'
-import type { Address } from './address.ts'
 
 /** The bucket that the server is started with. */
 export const couchbaseBucket = 'sessions'

@@ -2,8 +2,8 @@ import { type Cluster, type Collection, connect, RawBinaryTranscoder } from 'cou
 import { afterAll, describe, expect, it } from 'vitest'
 import { couchbaseStore } from '../../src/stores/couchbase.ts'
 import { manualClock, storeCases } from '../../src/testing/index.ts'
-import { couchbaseBucket, couchbaseUrl, watchedCollection } from '../services/couchbase.ts'
 import { sharedServer } from '../services/address.ts'
+import { couchbaseBucket, couchbaseUrl, watchedCollection } from '../services/couchbase.ts'
 
 const url = await couchbaseUrl(await sharedServer('couchbase'))
 const clusters: Cluster[] = []

@@ -2,8 +2,8 @@ import { type Collection, type CommandStartedEvent, MongoClient, type MongoClien
 import { afterAll, describe, expect, it } from 'vitest'
 import { type MongodbClient, mongodbStore } from '../../src/stores/mongodb.ts'
 import { manualClock, storeCases } from '../../src/testing/index.ts'
-import { freePort } from '../services/process.ts'
 import { sharedServer } from '../services/address.ts'
+import { freePort } from '../services/process.ts'
 
 const { host, port } = await sharedServer('mongodb')
 const database = `stores_${process.pid}`

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { StoredRecord } from '../../src/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { manualClock } from '../../src/testing/index.ts'
-import { sharedServer } from '../services/shared.ts'
+import { sharedServer } from '../services/address.ts'
 import { type Hook, hooked } from './redis/hooked.ts'
 
 const hour = 3_600_000
@@ -21,7 +21,7 @@ function stage(hook: Hook = (_command, send) => send()) {
   const store = redisStore({ client, clock, prefix })
   // What this one does is in the hands of `hook`.
   const faulty = redisStore({ client: hooked(client, hook), clock, prefix })
-  const entries = (userId: string) => client.zrange(`${prefix}u=${userId}`, 0, -1)
+  const entries = (userId: string) => client.zrange(`${prefix}u=${userId}`, '0', '-1')
   const record = (changes: Partial<StoredRecord> = {}): StoredRecord => ({
     payload: 'payload',
     version: 1,
@@ -32,29 +32,35 @@ function stage(hook: Hook = (_command, send) => send()) {
   return { clock, prefix, store, faulty, entries, record }
 }
 
+/** Something to wait for. */
+function gate() {
+  let open: () => void = () => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
 const key = 'a-record-of-these-tests'
 
 describe('the index of redisStore', () => {
   it('keeps an entry whose record is still on its way', async () => {
-    let arrive: () => void = () => undefined
-    const held = new Promise<void>((resolve) => {
-      arrive = resolve
-    })
-    const indexed = Promise.withResolvers<void>()
+    const indexed = gate()
+    const arrival = gate()
     let scripts = 0
     const { store, faulty, entries, record } = stage(async ([name], send) => {
       if (name === 'EVALSHA' && ++scripts === 2) {
-        indexed.resolve()
-        await held
+        indexed.open()
+        await arrival.opened
       }
       return send()
     })
     const creating = faulty.create(key, record())
-    await indexed.promise
+    await indexed.opened
     expect(await entries('ann')).toEqual([key])
     expect(await store.keysOf('ann')).toEqual([])
     expect(await entries('ann')).toEqual([key])
-    arrive()
+    arrival.open()
     expect(await creating).toBe(true)
     expect(await store.keysOf('ann')).toEqual([key])
   })

@@ -13,10 +13,12 @@ import { sharedServer } from '../services/address.ts'
 
 const { host, port } = await sharedServer('redis')
 const url = `redis://${host}:${port}`
+const pool = createClientPool({ url }, { maximum: 4 })
+await pool.connect()
 const clients = {
   redis: await createClient({ url }).connect(),
   'redis, RESP2': await createClient({ url, RESP: 2 }).connect(),
-  'redis, a pool': await createClientPool({ url }, { maximum: 4 }).connect(),
+  'redis, a pool': pool,
   'redis 5': await createClient5({ url }).connect(),
   ioredis: new Redis(port, host),
   'ioredis with a keyPrefix': new Redis(port, host, { keyPrefix: '[app]*:' }),

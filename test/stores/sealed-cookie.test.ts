@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   createSessions,
+  jsonCodec,
   type Session,
   type SessionEventName,
   type Sessions,
@@ -228,6 +229,46 @@ describe('sealedCookie', () => {
     const down = faultyStore(memoryStore())
     down.faults.fail('read')
     await expect(sealed({ revocation: down }).ready()).rejects.toThrow(code('STORE_FAILED'))
+  })
+
+  it('F7 F8 F9 unknown is new; saving sets the deadline anew; ending twice is no error', async () => {
+    const clock = manualClock()
+    const sessions = sealed({ clock, idleTimeout: '30m', absoluteTimeout: '40m' })
+    expect((await sessions.open('A'.repeat(300))).isNew).toBe(true)
+    const began = clock()
+    let token: string | null = null
+    for (const [minutes, deadline] of [
+      [0, 30],
+      [1, 31],
+      [19, 40],
+    ] as const) {
+      clock.advance(minutes * 60_000)
+      token = (await visit(sessions, token, (session) => session.increment('count'))).token
+      expect((await sessions.open(token)).expiresAt).toBe(began + deadline * 60_000)
+    }
+    const ended = await visit(sessions, token, (session) => {
+      session.destroy()
+      session.destroy()
+    })
+    expect(ended.outcome).toBe('ended')
+  })
+
+  it('D12 touch extends the deadline, however young the session is', async () => {
+    const clock = manualClock()
+    const sessions = sealed({ clock, idleTimeout: '30m' })
+    const { token } = await visit(sessions, null, (session) => session.set('name', 'Ada'))
+    clock.advance(1000)
+    const touched = await visit(sessions, token, (session) => session.touch())
+    expect(touched.outcome).toBe('touched')
+    expect((await sessions.open(touched.token)).expiresAt).toBe(clock() + 30 * 60_000)
+  })
+
+  it('L16 the codec is pluggable; what it cannot decode is an empty session', async () => {
+    const sessions = sealed({ codec: jsonCodec() })
+    const { token } = await visit(sessions, null, (session) => session.set('name', 'Ada'))
+    expect(await nameOf(sessions, token)).toBe('Ada')
+    const { encode } = jsonCodec()
+    expect(await nameOf(sealed({ codec: { encode, decode: () => null } }), token)).toBeUndefined()
   })
 
   it('a write after the response has begun throws: nothing could carry it', async () => {
