@@ -1,11 +1,16 @@
-import { type Sampler, startSampler } from './processes.ts'
-import { against, type Row, type Table } from './report.ts'
+import { fileURLToPath } from 'node:url'
+import { against, type Row, type Table } from '../report.ts'
+import { costsOf, type Sampler, startSampler } from '../samplers.ts'
+import { beyond } from '../statistics.ts'
+import type { Group } from './in-process.ts'
 import type { Effort } from './run.ts'
-import { beyond, interleave, type Summary } from './statistics.ts'
+
+const script = fileURLToPath(new URL('run.ts', import.meta.url))
+const start = (group: Group): Promise<Sampler> => startSampler(script, group)
 
 /** P1 in process: the engine against the hand-written floor. */
 export async function inProcessTable({ rounds, calls }: Effort): Promise<Table> {
-  const sampler = await startSampler('plain')
+  const sampler = await start('plain')
   const names = sampler.names.filter((name) => /^(floor|coatcheck), \D/.test(name))
   const costs = await costsOf(
     () => sampler,
@@ -25,7 +30,7 @@ export async function inProcessTable({ rounds, calls }: Effort): Promise<Table> 
 
 /** What `sessions.run` costs: the same requests in a process that enters an AsyncLocalStorage, and in one that never does. */
 export async function contextTable({ rounds, calls }: Effort): Promise<Table> {
-  const [without, within] = await Promise.all([startSampler('plain'), startSampler('context')])
+  const [without, within] = await Promise.all([start('plain'), start('context')])
   const names = ['without run()', 'with run()']
   const samplerOf = (name: string) => (name === 'with run()' ? within : without)
   const costs = await costsOf(samplerOf, names, rounds, () => calls)
@@ -43,7 +48,7 @@ export async function contextTable({ rounds, calls }: Effort): Promise<Table> {
 
 /** P7: what touching one key costs as the session grows. */
 export async function growthTable({ rounds, calls }: Effort): Promise<Table> {
-  const sampler = await startSampler('plain')
+  const sampler = await start('plain')
   const names = sampler.names.filter((name) => /\d kB/.test(name))
   const costs = await costsOf(
     () => sampler,
@@ -62,7 +67,7 @@ export async function growthTable({ rounds, calls }: Effort): Promise<Table> {
 
 /** A Fetch handler with and without sessions, called in process. */
 export async function fetchTable({ rounds, calls }: Effort): Promise<Table> {
-  const [bare, own] = await Promise.all([startSampler('fetch-bare'), startSampler('fetch')])
+  const [bare, own] = await Promise.all([start('fetch-bare'), start('fetch')])
   const names = ['bare', 'read + write', 'read only']
   const samplerOf = (name: string) => (name === 'bare' ? bare : own)
   const costs = await costsOf(samplerOf, names, rounds, () => Math.ceil(calls / 3))
@@ -79,18 +84,6 @@ export async function fetchTable({ rounds, calls }: Effort): Promise<Table> {
     }
   })
   return { title: 'Fetch, webSession, memory store', rows: [{ name: 'bare', cost: baseline }, ...rows] }
-}
-
-/** The costs of contestants, each asked of its own process. */
-async function costsOf(
-  samplerOf: (name: string) => Sampler,
-  names: readonly string[],
-  rounds: number,
-  calls: (name: string) => number,
-): Promise<(name: string) => Summary> {
-  // The optimising compiler needs some thousand requests to come to rest.
-  for (const name of names) await samplerOf(name).sample(name, calls(name) * 5)
-  return interleave(names, rounds, (name) => samplerOf(name).sample(name, calls(name)))
 }
 
 function kilobytes(name: string): number {

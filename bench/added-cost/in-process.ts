@@ -1,12 +1,10 @@
 import { createSessions, type Session, type Sessions } from 'coatcheck'
 import { memoryStore } from 'coatcheck/stores/memory'
 import { webSession } from 'coatcheck/web'
+import { PlainExchange } from '../plain-exchange.ts'
+import type { Contestant } from '../samplers.ts'
+import { ofSize, type Visitor, visitor } from '../sessions-data.ts'
 import { createFloor } from './floor.ts'
-import { PlainExchange } from './plain-exchange.ts'
-import { ofSize, type Visitor, visitor } from './sessions-data.ts'
-
-/** One request of a contestant; `turn` says which of its visitors makes it. */
-export type Contestant = (turn: number) => Promise<unknown>
 
 /** The contestants that share a process. Those that enter an AsyncLocalStorage make every promise after them dearer. */
 export type Group = 'plain' | 'context' | 'fetch-bare' | 'fetch'

@@ -1,5 +1,4 @@
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { createSessions } from 'coatcheck'
 import { expressSession } from 'coatcheck/express'
 import { nodeSession } from 'coatcheck/node'
@@ -21,7 +20,7 @@ export const servers: Record<string, () => RequestListener> = {
     const app = express()
     app.get('/write', (_, res) => void res.json({ count: ++count }))
     app.get('/read', (_, res) => void res.json({ count }))
-    return measured(app)
+    return app
   },
 
   'express, coatcheck': () => {
@@ -30,19 +29,19 @@ export const servers: Record<string, () => RequestListener> = {
     app.use(expressSession(sessions))
     app.get('/write', (req, res) => void res.json({ count: sessions.of(req).increment('count') }))
     app.get('/read', (req, res) => void res.json({ count: sessions.of(req).get('count') }))
-    return measured(app)
+    return app
   },
 
   'express, express-session': () => {
     const app = express()
     app.use(expressSessionPeer({ secret, resave: false, saveUninitialized: false }))
-    return measured(countOn(app, (req) => (req as unknown as { session: Data }).session))
+    return countOn(app, (req) => (req as unknown as { session: Data }).session)
   },
 
   'express, cookie-session': () => {
     const app = express()
     app.use(cookieSession({ keys: [secret] }))
-    return measured(countOn(app, (req) => (req as unknown as { session: Data }).session))
+    return countOn(app, (req) => (req as unknown as { session: Data }).session)
   },
 
   'express, iron-session': () => {
@@ -59,45 +58,21 @@ export const servers: Record<string, () => RequestListener> = {
       const session = await open(req, res)
       res.json({ count: session.count })
     })
-    return measured(app)
+    return app
   },
 
   'node:http, none': () => {
     let count = 0
-    return measured((req, res) => send(res, req.url === '/write' ? ++count : count))
+    return (req, res) => send(res, req.url === '/write' ? ++count : count)
   },
 
   'node:http, coatcheck': () => {
     const sessions = createSessions<Data>({ store: memoryStore() })
-    return measured(
-      nodeSession(sessions, (req, res) => {
-        const session = sessions.of(req)
-        send(res, req.url === '/write' ? session.increment('count') : (session.get('count') ?? 0))
-      }),
-    )
+    return nodeSession(sessions, (req, res) => {
+      const session = sessions.of(req)
+      send(res, req.url === '/write' ? session.increment('count') : (session.get('count') ?? 0))
+    })
   },
-}
-
-/** Starts a server on a free port and tells the parent which. */
-export function serve(name: string): void {
-  const listener = servers[name]?.()
-  if (listener === undefined) throw new Error(`no server is called ${name}`)
-  const server = createServer(listener)
-  server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
-}
-
-/** Counts the requests and answers `/usage` with them and with the CPU time of the process, beside the application. */
-function measured(listener: RequestListener): RequestListener {
-  let requests = 0
-  return (req, res) => {
-    if (req.url === '/usage') {
-      const { user, system } = process.cpuUsage()
-      res.end(JSON.stringify({ requests, cpu: user + system }))
-      return
-    }
-    requests++
-    listener(req, res)
-  }
 }
 
 function countOn(app: Express, sessionOf: (req: Request) => Data): Express {

@@ -70,10 +70,7 @@ async function create(engine: Engine, state: State, batch: Batch): Promise<Outco
   const { settings, listeners } = engine
   const owner = ownerOf(state.envelope)
   if (state.headersSent) {
-    throw new SessionError(
-      'HEADERS_SENT',
-      'a new session needs a cookie, and the response has begun: write to it before',
-    )
+    throw new SessionError('HEADERS_SENT', 'a new session needs a cookie, and the response has begun')
   }
   if (!settings.mayCreate(state.exchange)) {
     listeners.emit('limit', { at: settings.clock(), limit: 'create' })
@@ -89,10 +86,7 @@ async function create(engine: Engine, state: State, batch: Batch): Promise<Outco
 /** Gives the session a new token. */
 function move(engine: Engine, state: State, batch: Batch): Eventually<Outcome | 'elsewhere'> {
   if (!state.headersSent) return engine.keeping.move(state, batch)
-  throw new SessionError(
-    'HEADERS_SENT',
-    'a new token needs a cookie, and the response has begun: call regenerate() before',
-  )
+  throw new SessionError('HEADERS_SENT', 'a new token needs a cookie, and the response has begun')
 }
 
 /** Extends the idle deadline. A failure has been reported as an event; the request loses nothing by it, so it goes on. */

@@ -12,7 +12,6 @@ import { placeRecord } from './place.ts'
 import type { Lane } from './queue.ts'
 import { refresh } from './refresh.ts'
 import type { Batch, State } from './state.ts'
-import { takeFlash } from './take-flash.ts'
 
 /** Sessions under keys in a store, guarded by the version of each record. */
 export function keyedKeeping(engine: Engine): Keeping {
@@ -25,7 +24,7 @@ export function keyedKeeping(engine: Engine): Keeping {
     move: (state, batch) => move(engine, state, batch),
     touch: (state) => touch(engine, state),
     end: (place) => endSession(engine, place),
-    takeFlash: (state, name) => takeFlash(engine, state, name),
+    takeFlash: async (state, name) => (await import('./on-demand.ts')).takeFlash(engine, state, name),
   }
 }
 

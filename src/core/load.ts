@@ -1,7 +1,6 @@
 import type { Retired } from '../contract/codec.ts'
 import type { Eventually, StoredRecord } from '../contract/store.ts'
 import { andThen } from '../crypto/eventually.ts'
-import { openText } from '../crypto/seal.ts'
 import { barredMs, type Engine, graceMs, sealPurpose } from './engine.ts'
 import { invalid, judge, retired } from './found.ts'
 import type { Found } from './keeping.ts'
@@ -53,7 +52,7 @@ async function follow(
     engine.listeners.emit('token-reuse', { at: engine.settings.clock(), id: idOf(next) })
     return invalid(engine, 'retired')
   }
-  const successor = await openText(token, sealPurpose, sealedNext)
+  const successor = await (await import('./on-demand.ts')).openText(token, sealPurpose, sealedNext)
   if (successor === null || followed >= longestChain) return invalid(engine, 'corrupt')
   return loadKeyed(engine, successor, followed + 1)
 }

@@ -1,6 +1,5 @@
 import type { Envelope } from '../contract/codec.ts'
 import type { Outcome } from '../contract/sessions.ts'
-import { sealText } from '../crypto/seal.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { type Engine, freshEnvelope, ownerOf, pack, retiredMs, sealPurpose } from './engine.ts'
 import { absoluteDeadline } from './expiry.ts'
@@ -27,7 +26,9 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
     const now = settings.clock()
     state.envelope.rotatedAt = now
     let successor = await placeRecord(engine, await pack(engine, state.envelope, 1))
-    const sealedNext = automatic ? await sealText(token, sealPurpose, successor.token) : undefined
+    const sealedNext = automatic
+      ? await import('./on-demand.ts').then((it) => it.sealText(token, sealPurpose, successor.token))
+      : undefined
     for (let attempt = 1; attempt <= mostAttempts && state.record !== null; attempt++) {
       const retired = { at: now, next: successor.key, ...(sealedNext === undefined ? {} : { sealedNext }) }
       const payload = settings.codec.encode({ ...freshEnvelope(now), retired })

@@ -151,9 +151,7 @@ export function resolveOptions<Data extends object>(
   const sealed = isSealed(options.store) ? options.store : null
   const secrets = parseSecrets(options.secret)
   if (sealed !== null && secrets.length === 0) {
-    refuse(
-      `${sealed.name} needs a secret to seal sessions with: set "secret" to the output of "openssl rand -base64 32"`,
-    )
+    refuse(`${sealed.name} needs a "secret", such as the output of "openssl rand -base64 32"`)
   }
   return {
     store: sealed === null ? checkedStore(options.store as Store) : (sealed.revocation ?? emptyStore(sealed.name)),
@@ -192,7 +190,7 @@ function isSealed(store: Store | SealedStore): store is SealedStore {
 /** Stands where a store is expected and none is. */
 function emptyStore(name: string): Store {
   const refuse = () => {
-    throw new SessionError('UNSUPPORTED', `${name} keeps nothing on the server: give it a "revocation" store`)
+    throw new SessionError('UNSUPPORTED', `${name} keeps nothing on the server without a "revocation" store`)
   }
   return { name, read: () => null, create: refuse, replace: refuse, touch: refuse, delete: refuse }
 }

@@ -1,5 +1,4 @@
 import type { StoredRecord } from '../contract/store.ts'
-import { openText } from '../crypto/seal.ts'
 import { type Engine, sealPurpose } from './engine.ts'
 import type { Batch, State } from './state.ts'
 
@@ -31,7 +30,7 @@ export async function refresh(
 /** Goes on under the token that an automatic rotation has moved the session to. */
 async function follow(engine: Engine, state: State, batch: Batch, next: string, sealedNext: string): Promise<boolean> {
   if (state.token === null) return false
-  const token = await openText(state.token, sealPurpose, sealedNext)
+  const token = await (await import('./on-demand.ts')).openText(state.token, sealPurpose, sealedNext)
   const record = token === null ? null : await engine.store.read(next)
   const envelope = record === null ? null : engine.settings.codec.decode(record.payload)
   if (token === null || record === null || envelope === null || batch.orphaned) return false

@@ -20,13 +20,13 @@ import { createContext } from './current.ts'
 import type { Engine } from './engine.ts'
 import { finishState } from './finish.ts'
 import { openState } from './open.ts'
-import { findSession, listSessions, revokeSession } from './registry.ts'
 import { isExchange, requestExchange } from './request-exchange.ts'
 import { LiveSession } from './session.ts'
 import { createHost } from './session-host.ts'
 import type { State } from './state.ts'
-import { startSweeper, sweepAll } from './sweeper.ts'
-import { usersOf } from './users.ts'
+
+// Most processes serve requests and nothing else.
+const onDemand = () => import('./on-demand.ts')
 
 /** How long `close` waits for the commits under way. */
 const drainMs = 10_000
@@ -49,7 +49,15 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   get users(): Users {
-    return usersOf(this.#engine)
+    const engine = this.#engine
+    return {
+      list: async (userId) => (await onDemand()).listOfUser(engine, userId),
+      revoke: async (userId, id) => (await onDemand()).revokeOfUser(engine, userId, id),
+      revokeAll: async (userId, { except } = {}) => {
+        await this.#preparing
+        return (await onDemand()).revokeAllOfUser(engine, userId, except)
+      },
+    }
   }
 
   get store(): Store {
@@ -61,7 +69,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
     if (session !== undefined) return session
     throw new SessionError(
       'NO_SESSION',
-      'no session belongs to this object: mount the adapter before this handler, and pass what it was given',
+      'no session belongs to this object: mount the adapter before this handler',
     )
   }
 
@@ -115,11 +123,12 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   async find(id: string): Promise<SessionInfo | null> {
+    const { findSession } = await onDemand()
     return (await findSession(this.#engine, this.#listing('find a session by its id'), id))?.info ?? null
   }
 
   async list(query?: ListQuery): Promise<SessionPage> {
-    return listSessions(this.#engine, this.#listing('list sessions'), query)
+    return (await onDemand()).listSessions(this.#engine, this.#listing('list sessions'), query)
   }
 
   async count(): Promise<number> {
@@ -127,17 +136,19 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   async revoke(id: string): Promise<boolean> {
-    return revokeSession(this.#engine, this.#listing('find a session by its id'), id)
+    return (await onDemand()).revokeSession(this.#engine, this.#listing('find a session by its id'), id)
   }
 
   async sweep(): Promise<number> {
     const { abilities, settings } = this.#engine
+    const { sweepAll } = await onDemand()
     return sweepAll(this.#engine, need(abilities.sweeping, settings.storeName, 'sweep'), this.#closing.signal)
   }
 
   async startSweeper({ every }: SweeperOptions): Promise<Sweeper> {
     const { abilities, settings, listeners } = this.#engine
     need(abilities.sweeping, settings.storeName, 'sweep')
+    const { startSweeper } = await onDemand()
     const sweeper = await startSweeper(every, settings.random, () =>
       this.sweep().catch((error) => listeners.emit('store-error', { at: settings.clock(), operation: 'sweep', error })),
     )

@@ -23,7 +23,7 @@ interface CouchbaseTarget {
 }
 
 /** In ms. */
-const timeouts = { connectTimeout: 5_000, bootstrapTimeout: 5_000, kvTimeout: 5_000 }
+const timeouts = { connectTimeout: 3_000, bootstrapTimeout: 3_000, kvTimeout: 3_000 }
 
 /**
  * Opens a `couchbaseStore` with the package `couchbase`: `couchbase://user:password@host/bucket?collection=...&scope=...`,

@@ -1,5 +1,5 @@
 import { endWithin } from './_open-client.ts'
-import { backoff, connectTimeoutMs, lastFault, type RedisConnector } from './_open-redis-link.ts'
+import { backoff, connectTimeoutMs, lastFault, type RedisConnector, silenceMs } from './_open-redis-link.ts'
 
 /** What is called of the clients of `ioredis`. */
 interface IoredisClient {
@@ -22,7 +22,7 @@ export const connectIoredis: RedisConnector = (exports, target, tls) => {
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
     connectTimeout: connectTimeoutMs,
-    socketTimeout: 2 * connectTimeoutMs,
+    socketTimeout: silenceMs,
     // A command that was lost with its connection fails, rather than happen twice or later.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -36,7 +36,7 @@ export const connectIoredis: RedisConnector = (exports, target, tls) => {
         clusterRetryStrategy: backoff,
         enableOfflineQueue: false,
         slotsRefreshTimeout: connectTimeoutMs,
-        slotsRefreshInterval: connectTimeoutMs,
+        slotsRefreshInterval: silenceMs,
         // Managed servers give addresses in certificates by their names.
         ...(tls === undefined ? {} : { dnsLookup: keepName }),
       })

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Closing, Store } from '../contract/store.ts'
 import { afterTable, codeOf, endWithin, loadPackage, owning, tlsOptions, tlsParameters } from './_open-client.ts'
 import { parseGoDsn } from './_open-go-dsn.ts'
@@ -5,7 +6,12 @@ import { invalid, isUrl, optionsFrom, parseUrl, restOf, takeParameters } from '.
 import type { MysqlClient } from './mysql.ts'
 
 interface Mysql2 {
-  createPool(options: object): MysqlClient & { end(): Promise<void> }
+  createPool(options: object): MysqlClient & { end(): Promise<void>; readonly pool: MysqlPool }
+}
+
+/** The pool behind the one with promises. */
+interface MysqlPool {
+  on(event: 'connection', listener: (connection: { readonly stream: Socket }) => void): unknown
 }
 
 /** Where the server is, as `mysql2` takes it, and what the text says beside that. */
@@ -15,6 +21,9 @@ interface MysqlTarget {
   readonly ssl: string | undefined
 }
 
+const connectTimeoutMs = 3_000
+/** A connection that is idle for so long, in ms, is closed, too; the next query makes another. */
+const silenceMs = 5_000
 const aboutTls = ['ssl', 'ssl-mode', 'sslmode', ...tlsParameters]
 
 /**
@@ -33,12 +42,16 @@ export async function openMysql(text: string): Promise<Store & Closing> {
     import('./mysql.ts'),
   ])
   const pool = (exports as unknown as Mysql2).createPool({
-    connectTimeout: 5_000,
+    connectTimeout: connectTimeoutMs,
     connectionLimit: 10,
-    // Beyond it a query is refused at once; the callers of longer queues have given up before their turn.
-    queueLimit: 1_000,
+    // Beyond it a query is refused at once; the callers in a longer line have given up before their turn.
+    queueLimit: 200,
     ...connection,
     ...(tls === undefined ? {} : { ssl: tls }),
+  })
+  // A prepared statement has no time limit of its own, so a connection that has gone silent would never be given up.
+  pool.pool.on('connection', ({ stream }) => {
+    stream.setTimeout(silenceMs, () => stream.destroy(new Error('MySQL has gone silent')))
   })
   return owning(
     () => endWithin(1_000, () => pool.end()),
@@ -54,7 +67,7 @@ function fromUrl(text: string, scheme: string): MysqlTarget {
   if (hosts.length > 1) throw invalid(`"${scheme}:" takes one host.`)
   if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://user:password@host/database".`)
   const { text: uri, taken } = takeParameters(text, ['table', 'schema', ...aboutTls])
-  const connectTimeout = Number(parameters.get('connectTimeout') ?? 5_000)
+  const connectTimeout = Number(parameters.get('connectTimeout') ?? connectTimeoutMs)
   const mode = (taken.get('ssl-mode') ?? taken.get('sslmode'))?.toLowerCase()
   return {
     connection: { uri, connectTimeout },

@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { endWithin } from './_open-client.ts'
-import { backoff, connectTimeoutMs, lastFault, type RedisConnector } from './_open-redis-link.ts'
+import { backoff, connectTimeoutMs, lastFault, type RedisConnector, silenceMs } from './_open-redis-link.ts'
 
 /** What is called of the clients of the package `redis`. */
 interface NodeRedisClient {
@@ -8,6 +8,8 @@ interface NodeRedisClient {
   connect(): Promise<unknown>
   close(): Promise<unknown>
   destroy(): unknown
+  /** Of a single client, whether commands are sent. */
+  readonly isReady?: boolean
 }
 
 interface NodeRedis {
@@ -23,12 +25,17 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
   const socket = {
     connectTimeout: connectTimeoutMs,
     reconnectStrategy: backoff,
+    socketTimeout: silenceMs,
     ...(tls === undefined ? {} : { ...tls, tls: true }),
   }
   const session = {
     ...(user === undefined ? {} : { username: user }),
     ...(password === undefined ? {} : { password }),
     disableOfflineQueue: true,
+    // Bounds what a server that does not answer leaves behind.
+    commandsQueueMaxLength: 10_000,
+    // More often than the socket's timeout, which takes a quiet connection for a dead one.
+    pingInterval: silenceMs / 4,
   }
 
   function make(): NodeRedisClient {
@@ -50,14 +57,14 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
           password: parameters.get('sentinelPassword'),
           socket,
         },
-        // Each command takes a connection to itself.
-        masterPoolSize: 8,
+        // Otherwise calls that begin at once take a connection each and return one: soon all of them wait (redis 6.3).
+        reserveClient: true,
         passthroughClientErrorEvents: true,
         maxCommandRediscovers: 3,
         scanInterval: 5_000,
       })
     }
-    return createClient({ ...session, database, socket: { ...socket, ...hosts[0] }, pingInterval: 5_000 })
+    return createClient({ ...session, database, socket: { ...socket, ...hosts[0] } })
   }
 
   const client = make()
@@ -85,16 +92,36 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
       } finally {
         settle()
       }
-      await setTimeout(backoff(attempts), undefined, { signal: closing.signal }).catch(() => undefined)
+      await pause(backoff(attempts), undefined, { signal: closing.signal }).catch(() => undefined)
     }
   }
 
-  const connecting = keepConnecting()
+  /**
+   * For this client every write is a sign of life, so a connection that has gone silent, as after a failover without a
+   * word, is never given up while there is traffic. The answers to its own PINGs tell.
+   */
+  function replaceSilent(): ReturnType<typeof setInterval> {
+    let heard = performance.now()
+    for (const event of ['ready', 'ping-interval']) {
+      client.on(event, () => {
+        heard = performance.now()
+      })
+    }
+    return setInterval(() => {
+      if (client.isReady !== true || performance.now() - heard < silenceMs) return
+      client.destroy()
+      connecting = keepConnecting()
+    }, silenceMs / 4).unref()
+  }
+
+  let connecting = keepConnecting()
+  const watching = target.kind === 'single' ? replaceSilent() : undefined
   return {
     client,
     firstAttempt,
     fault: fault.get,
     async end() {
+      clearInterval(watching)
       closing.abort()
       await endWithin(
         1_000,

@@ -22,7 +22,10 @@ type Ssl = object | false | undefined
 
 const own = ['table', 'schema'] as const
 const aboutTls = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat']
-const connectTimeoutSeconds = 5
+/** A text that says something else in `connect_timeout` is right. */
+const connectTimeoutSeconds = 3
+/** How long a server may take to answer, in ms. */
+const silenceMs = 5_000
 /** The SQLSTATE for a table that does not exist. */
 const undefinedTable = '42P01'
 
@@ -40,8 +43,9 @@ export async function openPostgres(text: string): Promise<Store & Closing> {
   const url = isUrl(text) ? text : urlOf(pairsOf(restOf(text), scheme))
   const { path } = parseUrl(url, 5432, 'host')
   if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://user:password@host/database".`)
-  const { text: address, taken } = takeParameters(url, [...own, ...aboutTls])
+  const { text: address, taken } = takeParameters(url, [...own, ...aboutTls, 'connect_timeout'])
   const ssl = await sslOf(taken, scheme)
+  const seconds = Number(taken.get('connect_timeout')) || connectTimeoutSeconds
   const negotiation = taken.get('sslnegotiation')
   const settings = {
     ...(ssl === undefined ? {} : { ssl }),
@@ -51,7 +55,7 @@ export async function openPostgres(text: string): Promise<Store & Closing> {
     loadPackage(scheme, ['pg', 'postgres']),
     import('./postgres.ts'),
   ])
-  const { client, end } = (name === 'pg' ? connectPg : connectPostgresJs)(exports, address, settings)
+  const { client, end } = (name === 'pg' ? connectPg : connectPostgresJs)(exports, address, settings, seconds)
   return owning(end, () => {
     const store = postgresStore({ client, ...optionsFrom(taken, ...own) })
     return afterTable(store, (error) => codeOf(error) === undefinedTable)
@@ -63,13 +67,13 @@ interface Connected {
   end(): Promise<void>
 }
 
-function connectPg(exports: object, connectionString: string, settings: object): Connected {
+function connectPg(exports: object, connectionString: string, settings: object, seconds: number): Connected {
   const pool = new (exports as Pg).Pool({
     ...settings,
     connectionString,
-    connectionTimeoutMillis: connectTimeoutSeconds * 1_000,
-    // A query that is not answered gives its connection back, closed.
-    query_timeout: 2_000 * connectTimeoutSeconds,
+    connectionTimeoutMillis: seconds * 1_000,
+    // A query that is not answered gives up its connection.
+    query_timeout: silenceMs,
     keepAlive: true,
   })
   // An idle connection that is lost would end the process; the next query makes another.
@@ -80,10 +84,10 @@ function connectPg(exports: object, connectionString: string, settings: object):
   }
 }
 
-function connectPostgresJs(exports: object, url: string, settings: object): Connected {
+function connectPostgresJs(exports: object, url: string, settings: object, seconds: number): Connected {
   const sql = (exports as PostgresJs).default(url, {
     ...settings,
-    connect_timeout: connectTimeoutSeconds,
+    connect_timeout: seconds,
     backoff: (attempts: number) => Math.min(2, 0.05 * 2 ** attempts),
     // Saves a query on each connection; no value here is an array.
     fetch_types: false,
@@ -134,7 +138,7 @@ const sslModes: Readonly<Record<string, string>> = {
 }
 
 /** What only lib/pq knows, and a server would refuse. */
-const ignored = ['binary_parameters', 'disable_prepared_binary_result', 'fallback_application_name', 'connect_timeout']
+const ignored = ['binary_parameters', 'disable_prepared_binary_result', 'fallback_application_name']
 
 /** The URL that says the same. As in lib/pq the host is `localhost` and TLS is required unless something else is said. */
 function urlOf(pairs: ReadonlyMap<string, string>): string {

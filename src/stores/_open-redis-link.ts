@@ -18,12 +18,13 @@ export type RedisConnector = (
   tls: TlsOptions | undefined,
 ) => RedisConnection
 
-/** How long a connection may take; a call of a store has 2 s by default. */
-export const connectTimeoutMs = 5_000
+/** How long a connection may take, in ms, and for how long it may say nothing while something is asked of it. */
+export const connectTimeoutMs = 2_000
+export const silenceMs = 4_000
 
-/** How long to wait before the next attempt to connect, in ms: up to 2 s, with jitter, for all processes lost it at once. */
+/** How long to wait before the next attempt to connect, in ms: up to 1 s, with jitter, for all processes lost it at once. */
 export function backoff(attempts: number): number {
-  return Math.min(2_000, 50 * 2 ** Math.min(attempts, 10)) * (0.75 + Math.random() / 4)
+  return Math.min(1_000, 50 * 2 ** Math.min(attempts, 10)) * (0.75 + Math.random() / 4)
 }
 
 /** Remembers what an event said about a connection, until there is one again, or until it is too old to explain much. */

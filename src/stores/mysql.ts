@@ -50,6 +50,9 @@ export interface MysqlStore extends Store, Sweeping, Listing, UserIndex {
  * neither a refused `create` nor a `touch` that changes nothing. The `insertId` does: it is the last value that was
  * given to LAST_INSERT_ID, here whether a live record was there, and 0 without any.
  *
+ * `+ 0` keeps the index on `expires_at` out of it: a row that were found by its deadline would be locked after its entry
+ * there, other statements lock it before, and the two would end in a deadlock.
+ *
  * Assignments are made from left to right, `expires_at` last. VALUES() is deprecated in MySQL 8, whose successor MariaDB
  * does not know; both take it.
  */
@@ -113,11 +116,7 @@ export function mysqlStore(options: MysqlStoreOptions): MysqlStore {
     return { rows: answer, changed: 0 }
   }
 
-  /**
-   * Deletes by key and checks the deadline once more. A DELETE by deadline would lock rows in the order of that index,
-   * other statements in the order of keys, and the two would end in a deadlock. Without a hint it might go through a
-   * small table from end to end and lock live rows.
-   */
+  /** By key, see above. Without a hint the server would go through a small table from end to end and lock live rows. */
   async function removeDue(keys: ReadonlyArray<SqlValue>, now: number): Promise<number> {
     // Always as many, so that there is one statement to prepare.
     const padded = Array.from({ length: sweepBatch }, (_, index) => keys[index] ?? keys[0] ?? null)

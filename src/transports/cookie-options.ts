@@ -65,7 +65,7 @@ const longestMaxAge = 400 * 86_400_000
  */
 export function resolveCookie(options: CookieOptions = {}, limits: CookieLimits = {}): ResolvedCookie {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    refuse("The cookie's options are an object, like { sameSite: 'strict' }; leave it out for safe defaults.")
+    refuse("The cookie's options are an object, like { sameSite: 'strict' }.")
   }
   // Own properties only: what somebody put on Object.prototype must not weaken the cookie.
   const own: CookieOptions = Object.assign(Object.create(null), options)
@@ -104,7 +104,7 @@ function defaultName(secure: boolean | 'auto', path: string, domain: string | un
 function resolveMaxAge(value: number | string, absoluteTimeout: number | undefined): number {
   const ms = parseDuration(value, 'cookie.maxAge')
   if (ms > longestMaxAge) {
-    refuse('cookie.maxAge is longer than 400 days, the longest that browsers keep a cookie. Lower it.')
+    refuse('cookie.maxAge is longer than 400 days, the longest that browsers keep a cookie.')
   }
   if (absoluteTimeout !== undefined && ms > absoluteTimeout) {
     refuse(
@@ -135,22 +135,21 @@ function choice<Word extends string>(
 function refuseContradictions({ name, secure, attributes }: ResolvedCookie): void {
   const { domain, path, httpOnly, sameSite, partitioned } = attributes
   if (secure !== true && sameSite === 'None') {
-    refuse("cookie.sameSite 'none' needs cookie.secure true: browsers refuse it otherwise. Set secure, or use 'lax'.")
+    refuse("cookie.sameSite 'none' needs cookie.secure true: browsers refuse it otherwise.")
   }
   if (secure !== true && partitioned) {
-    refuse('cookie.partitioned needs cookie.secure true: browsers refuse it otherwise. Set secure, or leave it out.')
+    refuse('cookie.partitioned needs cookie.secure true: browsers refuse it otherwise.')
   }
   // Browsers compare the prefixes case-insensitively (RFC 6265bis section 5.4); the last two come from the IETF draft
   // "Cookies: HTTP State Management Mechanism" (layered cookies).
   const prefix = /^__(?:host-http-|host-|http-|secure-)/i.exec(name)?.[0].toLowerCase()
   if (prefix === undefined) return
-  if (secure !== true)
-    refuse(`A cookie named ${name} needs secure: true. Set it, or name the cookie without the prefix.`)
+  if (secure !== true) refuse(`A cookie named ${name} needs secure: true, or a name without the prefix.`)
   if (prefix.startsWith('__host-') && (path !== '/' || domain !== undefined)) {
-    refuse(`A cookie named ${name} has the path '/' and no domain. Leave both out, or begin the name with __Secure-.`)
+    refuse(`A cookie named ${name} has the path '/' and no domain: begin the name with __Secure-.`)
   }
   if (prefix.endsWith('http-') && !httpOnly) {
-    refuse(`A cookie named ${name} needs httpOnly: true. Set it, or begin the name with __Host- or __Secure-.`)
+    refuse(`A cookie named ${name} needs httpOnly: true, or the prefix __Host- or __Secure-.`)
   }
 }
 

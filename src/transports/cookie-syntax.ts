@@ -82,20 +82,17 @@ export function serializeCookie(name: string, value: string, attributes: CookieA
 /** The `name=value` that begins a `Set-Cookie` header. Throws as `serializeCookie` does. */
 export function cookiePair(name: string, value: string): string {
   if (typeof name !== 'string' || !httpToken.test(name)) {
-    refuse("A cookie's name consists of letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, token).")
+    refuse("A cookie's name is a token of RFC 9110: letters, digits, - and _.")
   }
   // The value is a secret: it is never shown.
   if (typeof value !== 'string' || !cookieOctets.test(value)) {
-    refuse(
-      `The value for the cookie ${name} has a character that cookies cannot carry. Encode it, for example as base64url.`,
-    )
+    refuse(`The value for the cookie ${name} has a character that cookies cannot carry.`)
   }
   const bytes = name.length + value.length
   if (bytes > maxPairBytes) {
     throw new SessionError(
       'COOKIE_TOO_LARGE',
-      `The cookie ${name} would take ${bytes} bytes, and browsers drop cookies above ${maxPairBytes}. Keep less ` +
-        'in the session, or keep it in a store on the server instead of the cookie.',
+      `The cookie ${name} would take ${bytes} bytes, and browsers drop cookies above ${maxPairBytes}: keep less in it.`,
     )
   }
   return `${name}=${value}`
@@ -114,15 +111,11 @@ export function expiryText({ maxAge, expires }: CookieExpiry): string {
 export function attributesText(attributes: CookieAttributes): string {
   const { domain, path, secure, httpOnly, sameSite, partitioned, priority } = attributes
   if (domain !== undefined && (typeof domain !== 'string' || !hostName.test(domain))) {
-    refuse(
-      "A cookie's domain is an ASCII host name like 'example.com', without a scheme, a port or a leading dot " +
-        '(subdomains are always included); write an international name in its xn-- form.',
-    )
+    refuse("A cookie's domain is a plain ASCII host name like 'example.com' (international ones in their xn-- form).")
   }
   if (path !== undefined && (typeof path !== 'string' || path.length > maxAttributeBytes || !urlPath.test(path))) {
     refuse(
-      `A cookie's path begins with '/' and has at most ${maxAttributeBytes} printable ASCII characters without ` +
-        'spaces and without any of , ; ? #. Percent-encode others as they are in the URL.',
+      `A cookie's path begins with '/' and has at most ${maxAttributeBytes} ASCII characters without spaces , ; ? #`,
     )
   }
   if (sameSite !== undefined && !sameSites.has(sameSite)) refuse("A cookie's SameSite is Strict, Lax or None.")

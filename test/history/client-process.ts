@@ -25,6 +25,7 @@ export async function startClient(script: string, target: Target): Promise<Clien
   let ready: Promise<void>
   let jobs = 0
   let closing = false
+  let fault: Error | null = null
   const waiting = new Map<number, (reply: Reply | null) => void>()
 
   async function launch(): Promise<void> {
@@ -44,8 +45,9 @@ export async function startClient(script: string, target: Target): Promise<Clien
       })
       started.once('close', () => {
         for (const number of waiting.keys()) if (number >= first) settle(number, null)
-        if (started.signalCode === null && !closing) reject(new Error('a client process ended by itself'))
-        else resolve()
+        if (started.signalCode === null && !closing) fault = new Error('a client process ended by itself')
+        if (fault === null) resolve()
+        else reject(fault)
       })
     })
     await announced
@@ -68,6 +70,7 @@ export async function startClient(script: string, target: Target): Promise<Clien
   return {
     async perform(job) {
       await ready
+      if (fault !== null) throw fault
       const number = jobs++
       const answered = new Promise<Reply | null>((resolve) => {
         waiting.set(number, resolve)

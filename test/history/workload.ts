@@ -42,8 +42,12 @@ const chances: ReadonlyArray<readonly [Kind, number]> = [
 ]
 const total = chances.reduce((sum, [, chance]) => sum + chance, 0)
 
+let runs = 0
+
 /** Sessions come and go; a few at a time are worked on by all clients. */
 export function createWorkload(): Workload {
+  // Runs may share a store, where what an earlier one left must not be taken for its own.
+  const run = `r${++runs}`
   const operations: Operation[] = []
   const pending = new Map<string, Operation>()
   const active: Known[] = []
@@ -54,7 +58,7 @@ export function createWorkload(): Workload {
   let creating = 0
 
   function task(kind: Kind, known: Known | null, token: string | null, more: Partial<Task> = {}): Task {
-    return { id: `o${++drawn}`, kind, token, messages: known?.messages.slice(-8) ?? [], save: false, ...more }
+    return { id: `${run}.${++drawn}`, kind, token, messages: known?.messages.slice(-8) ?? [], save: false, ...more }
   }
 
   function retire(known: Known): void {

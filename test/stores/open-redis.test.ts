@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,6 +7,7 @@ import { connectNodeRedis } from '../../src/stores/_open-node-redis.ts'
 import { parseRedis } from '../../src/stores/_open-redis-text.ts'
 import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
+import { sharedServer } from '../services/address.ts'
 import { freePort, type Server, startServer, temporaryFolder } from '../services/process.ts'
 import { redisAnswers, startRedis } from '../services/redis.ts'
 
@@ -21,7 +21,7 @@ afterAll(async () => {
 
 function newKey(): string {
   keys += 1
-  return `key-of-an-opened-store-${keys}`
+  return `key-of-an-opened-store-${process.pid}-${keys}`
 }
 
 async function eventually<Answer>(attempt: () => Answer): Promise<Awaited<Answer>> {
@@ -34,26 +34,6 @@ async function eventually<Answer>(attempt: () => Answer): Promise<Awaited<Answer
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
-}
-
-/** Three masters; their addresses. */
-async function startCluster(): Promise<string[]> {
-  const nodes = await Promise.all(
-    [1, 2, 3].map(async () =>
-      startRedis([
-        '--cluster-enabled',
-        'yes',
-        '--cluster-port',
-        String(await freePort()),
-        '--cluster-node-timeout',
-        '2000',
-      ]),
-    ),
-  )
-  servers.push(...nodes)
-  const addresses = nodes.map(({ host, port }) => `${host}:${port}`)
-  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'])
-  return addresses
 }
 
 /** A sentinel that watches a master of its own. */
@@ -73,19 +53,20 @@ async function startSentinel(): Promise<{ master: Server; sentinel: Server }> {
   return { master, sentinel }
 }
 
-let cluster: string[]
+let cluster: string
 let guarded: { master: Server; sentinel: Server }
 
 beforeAll(async () => {
-  cluster = await startCluster()
+  const { host, port } = await sharedServer('redis-cluster')
+  cluster = `${host}:${port}`
   guarded = await startSentinel()
 }, 120_000)
 
 describe('B15 X11 openStore of several Redis', { timeout: 60_000 }, () => {
   it.each([
-    ['redis+cluster:// with all nodes', () => `redis+cluster://${cluster.join()}`],
-    ['redis+cluster:// with one node', () => `redis+cluster://${cluster[1]}?prefix=one:`],
-    ['redis_cluster:', () => `redis_cluster:${cluster.join(';')},100`],
+    ['redis+cluster://', () => `redis+cluster://${cluster}?prefix=opened:`],
+    ['redis+cluster:// with a dead node first', () => `redis+cluster://127.0.0.1:1,${cluster}?prefix=opened:`],
+    ['redis_cluster:', () => `redis_cluster:${cluster};127.0.0.1:1,100`],
     ['redis+sentinel://', () => `redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster?prefix=one:`],
     [
       'redis+sentinel:// with a dead sentinel first',
@@ -101,6 +82,8 @@ describe('B15 X11 openStore of several Redis', { timeout: 60_000 }, () => {
         expect(await store.keysOf?.('user')).toContain(key)
         await store.delete(key)
       }
+      const many = await Promise.all(Array.from({ length: 50 }, async () => store.create(newKey(), record)))
+      expect(many.filter(Boolean)).toHaveLength(50)
     } finally {
       await store.close()
     }
@@ -128,7 +111,7 @@ describe.each([
   }
 
   it('cluster', async () => {
-    const { store, end } = await opened(`redis+cluster://${cluster.join()}`)
+    const { store, end } = await opened(`redis+cluster://${cluster}?prefix=opened:`)
     for (const key of Array.from({ length: 12 }, newKey))
       expect(await eventually(() => store.create(key, record))).toBe(true)
     await end()

@@ -6,12 +6,12 @@ import { createServer } from 'node:tls'
 import { createPool } from 'mysql2/promise'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
+import { sharedServer } from '../services/address.ts'
 import { startMariadb } from '../services/mariadb.ts'
 import { startMemcached } from '../services/memcached.ts'
 import { startPostgres } from '../services/postgres.ts'
 import { freePort, runAs, temporaryFolder } from '../services/process.ts'
 import { startRedis } from '../services/redis.ts'
-import { sharedServer } from '../services/address.ts'
 
 const record = { payload: 'first', version: 1, expiresAt: 4_000_000_000_000 }
 const ends: Array<() => unknown> = []

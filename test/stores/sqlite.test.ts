@@ -1,35 +1,34 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sqliteStore } from '../../src/stores/sqlite.ts'
 import { storeCases } from '../../src/testing/index.ts'
 import { bundleChild } from '../faults/bundle.ts'
+import { sqliteChecks } from './sqlite/checks.ts'
+import { writeTogether } from './sqlite/processes.ts'
 import { runtimesWithSqlite } from './sqlite/runtimes.ts'
 
 const parent = mkdtempSync(join(tmpdir(), 'coatcheck-sqlite-'))
 afterAll(() => rmSync(parent, { recursive: true, force: true }))
 
-const titles = storeCases(
-  () => {
-    throw new Error('the cases run in a child')
-  },
-  { abilities: ['sweep', 'list', 'users'] },
-).map(({ title }) => title)
+// The cases run in a child, for the Node.js that runs the tests need not have SQLite. Here they only give their titles.
+const nowhere = (): never => {
+  throw new Error('the cases run in a child')
+}
+const cases = [...storeCases(nowhere, { abilities: ['sweep', 'list', 'users'] }), ...sqliteChecks(nowhere, '')]
+const titles = cases.map(({ title }) => title)
+const runtimes = runtimesWithSqlite()
 
-for (const { command, client, title } of runtimesWithSqlite()) {
+for (const { command, client, title } of runtimes) {
   describe(`sqliteStore fulfils the store contract with ${title}`, () => {
     const results = new Map<string, string | null>()
 
     beforeAll(async () => {
       const child = await bundleChild('../stores/sqlite/conformance.ts')
-      const suite = spawn(command, [child, client, mkdtempSync(join(parent, 'suite-'))], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
+      const folder = mkdtempSync(join(parent, 'suite-'))
+      const suite = spawn(command, [child, client, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
       for await (const line of createInterface({ input: suite.stdout })) {
         const { title, error = null } = JSON.parse(line) as { title: string; error?: string }
         results.set(title, error)
@@ -41,3 +40,15 @@ for (const { command, client, title } of runtimesWithSqlite()) {
     it('runs no other cases', () => expect([...results.keys()]).toEqual(titles))
   })
 }
+
+describe.skipIf(runtimes.length === 0)('sqliteStore between processes', () => {
+  it('REL-24 REL-26 processes that make the table and write at once, one of them killed, lose nothing', async () => {
+    const { errors, acknowledged, found, integrity, interruptions } = await writeTogether(runtimes, 3_000)
+    expect(errors).toEqual([])
+    expect(integrity).toEqual(['ok'])
+    for (const [key, version] of acknowledged) expect(found[key] ?? 0).toBeGreaterThanOrEqual(version)
+    // Else nothing was shown.
+    expect(interruptions).toBeGreaterThan(5)
+    expect(acknowledged.size).toBeGreaterThan(100)
+  })
+})

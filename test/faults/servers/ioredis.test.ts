@@ -18,7 +18,7 @@ faultCases({
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
       // Otherwise a connection that has gone silent is never given up.
-      socketTimeout: timeoutMs,
+      socketTimeout: 2 * timeoutMs,
     })
     // Without it each lost connection is printed.
     client.on('error', () => undefined)

@@ -5,7 +5,7 @@ import type { Address } from '../../services/address.ts'
 import type { Server } from '../../services/process.ts'
 import { proxyTo, type TcpProxy } from '../../services/proxy.ts'
 import { stopAll } from './stopped.ts'
-import { eventually, stopwatch, watchProcess } from './watch.ts'
+import { eventually, pause, stopwatch, watchProcess } from './watch.ts'
 
 /** What the engine is told here. */
 export const storeTimeout = 300
@@ -224,8 +224,9 @@ export class Visitor {
 }
 
 /**
- * For what has to succeed: a machine that is so busy that the server, or this process, does not run for the length of a
- * deadline gets another chance. Whatever else fails, fails.
+ * For what has to succeed: on a machine that is so busy that the server, or this process, does not run for the length of
+ * a deadline, it gets another chance, and a client that takes that for an outage the time to connect. Whatever else fails,
+ * fails.
  */
 export async function calmly<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   for (let tries = 1; ; tries++) {
@@ -233,7 +234,8 @@ export async function calmly<Answer>(work: () => Promise<Answer>): Promise<Answe
       return await work()
     } catch (error) {
       expectOutage(error)
-      if (tries === 3) throw error
+      if (tries === 5) throw error
+      await pause(50 * 2 ** tries)
     }
   }
 }

@@ -1,12 +1,14 @@
-/** Runs the store suite on a file: `<client> <folder>`. Prints a line of JSON per case: its title, and its error if it failed. */
+/** Runs the store suite and the checks of this store: `<client> <folder>`. Prints a line of JSON per case: title, and error. */
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { sqliteStore } from '../../../src/stores/sqlite.ts'
 import { storeCases } from '../../../src/testing/index.ts'
+import { sqliteChecks } from './checks.ts'
 import { openDatabase, type SqliteName } from './database.ts'
 
 const [name = '', folder = ''] = process.argv.slice(2)
-const client = await openDatabase(name as SqliteName, join(folder, 'sessions.db'))
+const open = (path: string) => openDatabase(name as SqliteName, path)
+const client = await open(join(folder, 'sessions.db'))
 client.exec('PRAGMA journal_mode = WAL')
 client.exec('PRAGMA synchronous = NORMAL')
 let tables = 0
@@ -19,10 +21,10 @@ const cases = storeCases(
   },
   { abilities: ['sweep', 'list', 'users'] },
 )
-for (const { title, run } of cases) {
+for (const { title, run } of [...cases, ...sqliteChecks(open, folder)]) {
   const error = await run().then(
     () => undefined,
-    (reason: unknown) => String(reason),
+    (reason: unknown) => (reason instanceof Error ? (reason.stack ?? String(reason)) : String(reason)),
   )
   writeSync(1, `${JSON.stringify({ title, error })}\n`)
 }

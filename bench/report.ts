@@ -36,16 +36,17 @@ export function addedAgainst(one: Row, other: Row, budget?: number): Comparison 
 export function print({ title, rows }: Table): void {
   const adds = rows.some(({ added }) => added !== undefined)
   console.log(`\n${title}`)
-  console.log(line('', ['min', 'median', 'max', ...(adds ? ['added'] : [])], 'ratio of medians (of minima)'))
+  const width = Math.max(30, ...rows.map(({ name }) => name.length + 1))
+  console.log(line(width, '', ['min', 'median', 'max', ...(adds ? ['added'] : [])], 'ratio of medians (of minima)'))
   for (const { name, cost, added, comparison } of rows) {
     const costs = [cost.min, cost.median, cost.max].map(shown)
     const rest = adds ? [added === undefined ? '' : shown(added.median)] : []
-    console.log(line(name, [...costs, ...rest], comparison === undefined ? '' : verdict(comparison)))
+    console.log(line(width, name, [...costs, ...rest], comparison === undefined ? '' : verdict(comparison)))
   }
 }
 
-function line(name: string, numbers: readonly string[], rest: string): string {
-  return `  ${name.padEnd(30)}${numbers.map((each) => each.padStart(9)).join('')}   ${rest}`.trimEnd()
+function line(width: number, name: string, numbers: readonly string[], rest: string): string {
+  return `  ${name.padEnd(width)}${numbers.map((each) => each.padStart(9)).join('')}   ${rest}`.trimEnd()
 }
 
 function shown(microseconds: number): string {

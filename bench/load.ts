@@ -1,5 +1,5 @@
 import autocannon from 'autocannon'
-import { startChild } from './processes.ts'
+import { startChild } from './children.ts'
 
 const connections = 32
 
@@ -13,8 +13,9 @@ export interface Target {
   stop(): void
 }
 
-export async function startTarget(server: string): Promise<Target> {
-  const { child, first: port } = await startChild<number>('server', server)
+/** Starts a bench in the role `server <name> ...facts`, which it answers with `serve`. */
+export async function startTarget(script: string, server: string, ...facts: string[]): Promise<Target> {
+  const { child, first: port } = await startChild<number>(script, 'server', server, ...facts)
   const origin = `http://127.0.0.1:${port}`
   const cookies = await Promise.all(Array.from({ length: connections }, () => firstVisit(origin)))
   await expectCount(origin, cookies[0] ?? '', server)

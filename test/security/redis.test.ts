@@ -1,0 +1,126 @@
+import { Redis } from 'ioredis'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { createSessions } from '../../src/index.ts'
+import { redisStore } from '../../src/stores/redis.ts'
+import { startRedis } from '../services/redis.ts'
+import { monitorOf } from '../stores/redis/monitor.ts'
+
+const server = await startRedis()
+const client = new Redis(server.port)
+const monitor = await monitorOf(server.port)
+afterAll(async () => {
+  monitor.close()
+  client.disconnect()
+  await server.close()
+})
+beforeEach(async () => void (await client.flushall()))
+
+const key = (name: string) => `record-of-${name}`.padEnd(43, '-')
+const record = { payload: 'payload', version: 1, expiresAt: Date.now() + 3_600_000, userId: 'ann' }
+
+describe('SEC-81 redisStore', () => {
+  it.each(['a*[b]?', '*', '?', '[a-z]*:', '\\*', 'a\\', '{}', '}{', 'a{b}*', '%s $1 ', 'žluť:', "' OR 1=1 --"])(
+    'with the prefix %j lists and counts its own keys only',
+    async (prefix) => {
+      const store = redisStore({ client, prefix })
+      const neighbours = [
+        '',
+        'aXb?',
+        'aXbY',
+        'abc',
+        'a*b?',
+        'coatcheck:',
+        '*:',
+        'a',
+        '\\',
+        '\\x',
+        'q:',
+        '{',
+        'aaa',
+        `x${prefix}`,
+      ]
+      for (const each of neighbours.filter((other) => other !== prefix)) {
+        const other = redisStore({ client, prefix: each })
+        await other.create(key('another'), record)
+      }
+      expect(await store.count()).toBe(0)
+      await store.create(key('mine'), record)
+      await store.create(key('mine-too'), record)
+      const { entries } = await store.list({ limit: 100 })
+      expect(entries.map((entry) => entry.key).sort()).toEqual([key('mine'), key('mine-too')])
+      expect(await store.count()).toBe(2)
+      expect((await store.list({ limit: 100, prefix: 'record-of-mine-t' })).entries).toHaveLength(1)
+      expect((await store.keysOf('ann')).sort()).toEqual([key('mine'), key('mine-too')])
+      await store.delete(key('mine'))
+      expect(await store.read(key('mine-too'))).toEqual(record)
+      expect(await client.dbsize()).toBeGreaterThan(2 * (neighbours.length - 2))
+    },
+  )
+
+  it.each(['*', 'user:*', '}{', 'a b', '=', 'ann\r\nFLUSHALL\r\n', '../u=ann', '\u0000'])(
+    'keeps an owner called %j apart from all others',
+    async (userId) => {
+      const store = redisStore({ client })
+      await store.create(key('ann'), record)
+      await store.create(key('other'), { ...record, userId })
+      expect(await store.keysOf('ann')).toEqual([key('ann')])
+      expect(await store.keysOf(userId)).toEqual([key('other')])
+      expect((await store.list({ limit: 10 })).entries).toHaveLength(2)
+    },
+  )
+
+  it('never gets to see a token: none is in any command', async () => {
+    const sessions = createSessions<{ n: number }>({
+      store: redisStore({ client }),
+      secret: 'a secret of at least thirty-two bytes',
+    })
+    const tokens: string[] = []
+    const request = async (handle: (session: Awaited<ReturnType<typeof sessions.open>>) => unknown) => {
+      const session = await sessions.open(tokens.at(-1) ?? null)
+      handle(session)
+      const { token } = await sessions.commit(session)
+      if (token !== null) tokens.push(token)
+    }
+    const seen = await monitor.during(async () => {
+      await request((session) => session.set('n', 1))
+      await request((session) => session.increment('n'))
+      await request((session) => session.login('ann'))
+      await request((session) => session.regenerate())
+      await request((session) => session.touch())
+      await sessions.list({})
+      await request((session) => session.destroy())
+    })
+    expect(tokens).toHaveLength(3)
+    expect(seen.length).toBeGreaterThan(20)
+    const everything = JSON.stringify(seen)
+    expect(everything).toContain('EVALSHA')
+    for (const token of tokens) {
+      expect(everything).not.toContain(token)
+      expect(everything).not.toContain(token.slice(-20))
+    }
+    await sessions.close()
+  })
+
+  it('shows no key, owner or payload in an error', async () => {
+    await client.lpush(`coatcheck:${key('broken')}`, 'no string')
+    const store = redisStore({ client, wait: { replicas: 1, timeoutMs: 1 } })
+    const faults = await Promise.all(
+      [
+        () => store.read(key('broken')),
+        () => store.touch(key('broken'), record.expiresAt),
+        () => store.create(key('broken'), record),
+        () => store.create(key('secret'), { ...record, payload: 'secret', userId: 'secret' }),
+      ].map(async (call) => {
+        try {
+          return `no error: ${JSON.stringify(await call())}`
+        } catch (error) {
+          return String(error)
+        }
+      }),
+    )
+    for (const fault of faults) {
+      expect(fault).toMatch(/^(ReplyError: WRONGTYPE|Error: redisStore: 0 of 1)/)
+      expect(fault).not.toMatch(/record-of|secret|payload/)
+    }
+  })
+})
