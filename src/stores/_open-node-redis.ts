@@ -55,7 +55,8 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
         sentinelClientOptions: {
           username: parameters.get('sentinelUsername'),
           password: parameters.get('sentinelPassword'),
-          socket,
+          // These connections wait for news, of which there may be none for days.
+          socket: { ...socket, socketTimeout: undefined },
         },
         // Otherwise calls that begin at once take a connection each and return one: soon all of them wait (redis 6.3).
         reserveClient: true,

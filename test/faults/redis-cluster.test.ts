@@ -4,8 +4,8 @@ import { Cluster, Redis } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type RedisClient, redisStore } from '../../src/stores/redis.ts'
-import type { Server } from '../services/process.ts'
-import { askRedis, type RedisCluster, startRedisCluster } from '../services/redis-cluster.ts'
+import { askRedis, replicasHaveAllOf } from '../services/redis.ts'
+import { type RedisCluster, startRedisCluster } from '../services/redis-cluster.ts'
 import { startTraffic } from '../stores/redis/traffic.ts'
 
 const run = promisify(execFile)
@@ -84,7 +84,7 @@ describe.each(Object.entries(connectors))('redisStore on a cluster, with %s,', (
     // All that was acknowledged before is on the replica now: replication keeps the order.
     const [victim] = cluster.nodes
     if (victim === undefined) throw new Error('no node')
-    await replicaHasAllOf(victim)
+    await replicasHaveAllOf(victim, 1)
     await victim.stop()
     const start = performance.now()
     await traffic.until(3)
@@ -103,15 +103,6 @@ describe.each(Object.entries(connectors))('redisStore on a cluster, with %s,', (
     await cluster.close()
   })
 })
-
-/** Resolves when the replica of a master has all that the master had when this was called. */
-async function replicaHasAllOf(master: Server): Promise<void> {
-  const offset = Number(/master_repl_offset:(\d+)/.exec(await askRedis(master, ['INFO', 'replication']))?.[1])
-  for (;;) {
-    const replica = /slave0:.*offset=(\d+)/.exec(await askRedis(master, ['INFO', 'replication']))?.[1]
-    if (replica !== undefined && Number(replica) >= offset) return
-  }
-}
 
 /** Moves slots, and the records in them, from one master to another. */
 async function reshard({ host, port }: RedisCluster, from: string, to: string, slots: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { freePort, type Server } from './process.ts'
-import { startRedis } from './redis.ts'
+import { startRedis, untilTold } from './redis.ts'
 
 /** A Redis Cluster. As a `Server` it is its first node; `close` ends all of them. */
 export interface RedisCluster extends Server {
@@ -36,27 +36,6 @@ export async function startRedisCluster({ nodeTimeoutMs = 15_000 }: RedisCluster
     async close() {
       await Promise.all(nodes.map((node) => node.close()))
     },
-  }
-}
-
-/** What a node answers to a command, as `redis-cli` prints it. */
-export async function askRedis({ port }: Pick<Server, 'port'>, command: readonly string[]): Promise<string> {
-  const { stdout } = await run('redis-cli', ['-p', String(port), ...command])
-  return stdout.trim()
-}
-
-/** Resolves when a node's answer matches. */
-export async function untilTold(
-  node: Pick<Server, 'port'>,
-  command: readonly string[],
-  expected: RegExp,
-): Promise<void> {
-  const until = Date.now() + 60_000
-  for (;;) {
-    const answer = await askRedis(node, command).catch(String)
-    if (expected.test(answer)) return
-    if (Date.now() > until) throw new Error(`${command.join(' ')} still answers: ${answer}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 

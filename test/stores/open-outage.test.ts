@@ -6,6 +6,7 @@ import { startMemcached } from '../services/memcached.ts'
 import { startMongodb } from '../services/mongodb.ts'
 import { startPostgres } from '../services/postgres.ts'
 import type { Server } from '../services/process.ts'
+import { proxyTo } from '../services/proxy.ts'
 import { startRedis } from '../services/redis.ts'
 
 const record = { payload: 'first', version: 1, expiresAt: 4_000_000_000_000 }
@@ -77,6 +78,27 @@ describe.each(Object.entries(backends))(
       await expect((async () => store.read(key))()).rejects.toThrow()
       await server.start()
       expect(await eventually(() => store.read(key))).toEqual(isKept ? record : null)
+    })
+
+    it('gives up a connection that has gone silent, under traffic', async () => {
+      const server = await start()
+      servers.push(server)
+      const proxy = await proxyTo(server.port)
+      const store = await open(text(proxy.port))
+      await eventually(() => store.create(key, record))
+      proxy.abandon()
+      const seen: unknown[] = []
+      const until = Date.now() + 20_000
+      while (!seen.includes('answered') && Date.now() < until) {
+      Promise.resolve(store.read(key)).then(
+        () => seen.push('answered'),
+        () => seen.push('failed'),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(seen).toContain('answered')
+      await store.close()
+      await proxy.close()
     })
 
     it('close() returns though the server is gone', async () => {

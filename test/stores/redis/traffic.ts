@@ -85,6 +85,8 @@ export function startTraffic(store: Store & UserIndex, count: number): Traffic {
         faults.push(String(error))
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
+      // So that the servers get a share of a small machine.
+      await new Promise((resolve) => setTimeout(resolve, 2))
     }
   }
 
