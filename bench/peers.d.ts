@@ -19,10 +19,21 @@ declare module 'express-session' {
     secret: string
     resave: boolean
     saveUninitialized: boolean
+    store?: unknown
   }): RequestHandler
 }
 
 declare module 'cookie-session' {
   import type { RequestHandler } from 'express'
   export default function cookieSession(options: { keys: string[] }): RequestHandler
+}
+
+declare module 'connect-pg-simple' {
+  import type { Pool } from 'pg'
+  export default function connectPgSimple(
+    session: unknown,
+  ): new (options: {
+    pool: Pool
+    createTableIfMissing: boolean
+  }) => unknown
 }

@@ -24,7 +24,11 @@ export const errorCatalog: Readonly<Record<SessionErrorCode, CatalogEntry>> = {
     'Is it up? Raise storeTimeout if it is slow.',
   ),
   RECORD_TOO_LARGE: row('record_too_large', 'The session is too large', 'Keep less in it, or raise the limit.'),
-  COOKIE_TOO_LARGE: row('cookie_too_large', 'The cookie is over 4096 bytes', 'Keep less in the sealed session, or use chunkedCookie or a store.'),
+  COOKIE_TOO_LARGE: row(
+    'cookie_too_large',
+    'The cookie is over 4096 bytes',
+    'Keep less in the sealed session, or use chunkedCookie or a store.',
+  ),
   VALUE_INVALID: row('value_invalid', 'A value cannot be stored', 'Store plain data, or register its type.'),
   DATA_INVALID: row('data_invalid', 'The data does not fit the schema', 'Store what the schema describes.'),
   HEADERS_SENT: row('headers_sent', 'The response has begun', 'Do what needs a cookie before it.'),

@@ -114,6 +114,11 @@ export function fromWire(wire: Wire): Envelope | null {
   return envelope
 }
 
+/** The value under a key of user data, whatever the key is called. */
+export function own(data: Record<string, unknown>, key: string): unknown {
+  return Object.hasOwn(data, key) ? data[key] : undefined
+}
+
 /** Writes an own property, also where assignment would change the prototype instead. */
 export function put(target: object, key: string | number, value: unknown): void {
   if (key === '__proto__') {

@@ -3,6 +3,7 @@ import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import type { SealedStore, Store } from '../contract/store.ts'
 import { abilitiesOf } from './abilities.ts'
+import { EndedKeys } from './ended-keys.ts'
 import type { Engine } from './engine.ts'
 import { Listeners } from './events.ts'
 import { Guard, guardListing, guardStore, guardUserIndex } from './guard.ts'
@@ -36,6 +37,7 @@ export function buildSessions<Data extends object = AnyData, Flash extends objec
       userIndex: userIndex && guardUserIndex(userIndex, guard),
     },
     queue: new CommitQueue(),
+    ended: new EndedKeys(),
   }
   const engine = parts as Engine
   engine.keeping = keyedKeeping(engine)

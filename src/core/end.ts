@@ -22,6 +22,7 @@ export async function endSession(engine: Engine, place: Place): Promise<void> {
       const mark = { payload, version: latest.version + 1, expiresAt: clock() + retiredMs }
       if (attempt > mostAttempts || (await store.replace(place.key, mark, latest.version))) {
         lane.latest = null
+        engine.ended.add(place.key, clock())
         await store.delete(place.key)
         listeners.emit('destroyed', { at: clock(), id: idOf(place.key), ...ownerOf(envelope ?? {}) })
         return null

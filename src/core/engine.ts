@@ -3,6 +3,7 @@ import type { SchemaIssue, StandardSchema } from '../contract/schema.ts'
 import type { Eventually, Store, StoredRecord } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import type { Abilities } from './abilities.ts'
+import type { EndedKeys } from './ended-keys.ts'
 import type { Listeners } from './events.ts'
 import { deadline } from './expiry.ts'
 import type { Keeping } from './keeping.ts'
@@ -20,6 +21,7 @@ export interface Engine {
   readonly store: Store
   readonly abilities: Abilities
   readonly queue: CommitQueue
+  readonly ended: EndedKeys
   readonly listeners: Listeners
 }
 

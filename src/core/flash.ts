@@ -1,6 +1,6 @@
+import { own, put } from '../codecs/envelope.ts'
 import type { Envelope, FlashMessage } from '../contract/codec.ts'
 import type { AnyData, FlashMessages } from '../contract/session.ts'
-import { own, put } from './intents.ts'
 
 /** What the flash messages need of the session around them. */
 export interface FlashHost {

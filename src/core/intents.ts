@@ -1,3 +1,4 @@
+import { own, put } from '../codecs/envelope.ts'
 import type { Envelope } from '../contract/codec.ts'
 
 /**
@@ -50,15 +51,4 @@ function signIn(envelope: Envelope, { userId, at, device, keep }: Extract<Intent
   envelope.authenticatedAt = at
   if (device === undefined) delete envelope.device
   else envelope.device = device
-}
-
-/** The value under a key of user data, whatever the key is called. */
-export function own(data: Record<string, unknown>, key: string): unknown {
-  return Object.hasOwn(data, key) ? data[key] : undefined
-}
-
-/** Sets a key of user data, whatever it is called: assigning to `__proto__` would change the prototype instead. */
-export function put(data: Record<string, unknown>, key: string, value: unknown): void {
-  if (key !== '__proto__') data[key] = value
-  else Object.defineProperty(data, key, { value, writable: true, enumerable: true, configurable: true })
 }

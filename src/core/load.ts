@@ -14,7 +14,8 @@ export function loadKeyed(engine: Engine, token: string, followed: number, gener
   return andThen(engine.tokens.keyOf(token, generation), (key) =>
     andThen(engine.store.read(key), (record) => {
       const now = engine.settings.clock()
-      if (record !== null && now < record.expiresAt) return decode(engine, token, key, record, now, followed)
+      if (record !== null && now < record.expiresAt && !engine.ended.has(key))
+        return decode(engine, token, key, record, now, followed)
       return loadKeyed(engine, token, followed, generation + 1)
     }),
   )

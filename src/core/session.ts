@@ -1,8 +1,9 @@
+import { own } from '../codecs/envelope.ts'
 import type { Envelope } from '../contract/codec.ts'
 import type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, SessionJson } from '../contract/session.ts'
 import { SessionError } from '../errors.ts'
 import { FlashBag } from './flash.ts'
-import { type Intent, own } from './intents.ts'
+import type { Intent } from './intents.ts'
 import type { State } from './state.ts'
 
 /** What a session asks the engine for. */

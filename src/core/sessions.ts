@@ -67,10 +67,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   of(carrier: object): Session {
     const session = this.#attached.get(carrier)
     if (session !== undefined) return session
-    throw new SessionError(
-      'NO_SESSION',
-      'no session belongs to this object: mount the adapter before this handler',
-    )
+    throw new SessionError('NO_SESSION', 'no session belongs to this object: mount the adapter before this handler')
   }
 
   current(): Session {

@@ -1,8 +1,9 @@
+import { own, put } from '../codecs/envelope.ts'
 import type { Envelope } from '../contract/codec.ts'
 import type { Exchange } from '../contract/exchange.ts'
 import type { StoredRecord } from '../contract/store.ts'
 import type { FlashBag } from './flash.ts'
-import { apply, type Intent, own, put } from './intents.ts'
+import { apply, type Intent } from './intents.ts'
 import { type Exposure, matches, snapshot } from './snapshot.ts'
 
 /** Where a session is stored: the token's hash, and the record as it was last read or written. */

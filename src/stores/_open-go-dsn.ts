@@ -57,7 +57,7 @@ function takeAll(right: string): ReturnType<typeof takeParameters> {
 }
 
 function placeOf(protocol: string, address: string, scheme: string): Pick<GoDsn, 'host' | 'port' | 'socketPath'> {
-  if (protocol === 'unix') return { socketPath: address || '/tmp/mysql.sock' }
+  if (protocol === 'unix' && address !== '') return { socketPath: address }
   if (protocol !== 'tcp' && protocol !== '') {
     throw invalid(`"${scheme}:" takes an address such as "tcp(host:3306)" or "unix(/path)" before the database.`)
   }

@@ -58,7 +58,7 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
           // These connections wait for news, of which there may be none for days.
           socket: { ...socket, socketTimeout: undefined },
         },
-        // Otherwise calls that begin at once take a connection each and return one: soon all of them wait (redis 6.3).
+        // Otherwise a call that begins together with another waits until no call is under way any more (redis 6.3).
         reserveClient: true,
         passthroughClientErrorEvents: true,
         maxCommandRediscovers: 3,

@@ -13,9 +13,9 @@ export function deadlineText(expiresAt: number): string {
   return `1${String(expiresAt > 0 ? Math.min(Math.ceil(expiresAt), 864e13) : 0).padStart(16, '0')}`
 }
 
-/** The owner without spaces; empty if there is none. */
+/** The owner without spaces, nor braces, which would choose a slot in a cluster; empty if there is none. */
 export function ownerField(userId: string | undefined): string {
-  return userId === undefined ? '' : `=${userId.replace(/[% ]/g, encodeURIComponent)}`
+  return userId === undefined ? '' : `=${userId.replace(/[% {}]/g, encodeURIComponent)}`
 }
 
 /** The record of a text, or of as much of it as is there; null for anything else. */
@@ -27,6 +27,6 @@ export function toRecord(text: unknown): StoredRecord | null {
     payload: whole.slice(head.length),
     version: Number(version),
     expiresAt: Number(deadline),
-    ...(owner !== undefined && { userId: owner.replace(/%2[05]/g, decodeURIComponent) }),
+    ...(owner !== undefined && { userId: owner.replace(/%(2[05]|7[BD])/g, decodeURIComponent) }),
   }
 }

@@ -62,7 +62,8 @@ export type SqlRow = readonly unknown[]
  * columns, nullable, with a unique index on `key`, and makes the three of beego nullable, their primary key a unique
  * index. Nothing is renamed or removed, so beego can go on with it, or come back. Its rows have a null `key` and a null
  * `expires_at`, so every statement here passes them over; rows of ours have a null `session_key` and a null
- * `session_expiry`, which beego's collector passes over.
+ * `session_expiry`, which beego's collector passes over. In MySQL `key` becomes the primary key, which cannot be null, so
+ * beego's rows have some key.
  */
 const templates = {
   read: 'SELECT [payload], [version], [expires_at], [user_id] FROM [table] WHERE [key] = {key} AND [expires_at] > {now}',

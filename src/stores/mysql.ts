@@ -50,11 +50,11 @@ export interface MysqlStore extends Store, Sweeping, Listing, UserIndex {
  * neither a refused `create` nor a `touch` that changes nothing. The `insertId` does: it is the last value that was
  * given to LAST_INSERT_ID, here whether a live record was there, and 0 without any.
  *
- * `+ 0` keeps the index on `expires_at` out of it: a row that were found by its deadline would be locked after its entry
- * there, other statements lock it before, and the two would end in a deadlock.
+ * `+ 0` keeps the index on `expires_at` out of it: a row found by its deadline would be locked after its entry there,
+ * other statements lock it before, and the two would end in a deadlock.
  *
- * Assignments are made from left to right, `expires_at` last. VALUES() is deprecated in MySQL 8, whose successor MariaDB
- * does not know; both take it.
+ * Assignments are made from left to right, `expires_at` last. MySQL 8 prefers a row alias to VALUES(); MariaDB has no such
+ * alias, and both take VALUES().
  */
 const dialect: SqlDialect = {
   quote: '`',

@@ -35,11 +35,12 @@ export interface RedisStoreOptions {
  */
 export function redisStore(options: RedisStoreOptions): Store & Listing & UserIndex {
   const { client, prefix = 'coatcheck:', clock = Date.now, wait } = options
+  const link = linkTo(client)
   if (typeof prefix !== 'string' || /\p{Cc}/u.test(prefix))
     throw invalid('prefix must be text without control characters')
-  if (wait && !(isCount(wait.replicas) && isCount(wait.timeoutMs))) throw invalid('wait needs whole numbers above 0')
-  const link = linkTo(client)
-  if (wait && 'execute' in client) throw invalid('wait does not work with a pool')
+  if (wait && ('execute' in client || !isCount(wait.replicas) || !isCount(wait.timeoutMs))) {
+    throw invalid('wait needs two whole numbers above 0, and no pool')
+  }
   const indexOf = (owner: string): string => `${prefix}u${owner}`
   let hasLooked = false
 
@@ -47,10 +48,11 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
     const reply = link.send(key, command)
     if (!hasLooked) {
       hasLooked = true
-      // Not before there is a server; if there is none yet, the next call looks.
-      reply.then(warnOfEviction, () => {
+      const lookAgain = () => {
         hasLooked = false
-      })
+      }
+      // Not before there is a server. One that does not tell is no fault.
+      reply.then(warnOfEviction, lookAgain).catch(() => undefined)
     }
     return reply
   }
@@ -73,7 +75,7 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
   async function touch(key: string, expiresAt: number, owner = '', attempts = 4): Promise<boolean> {
     const reply = await write(key, '*', deadlineText(expiresAt), owner)
     if (!reply.startsWith('=')) return reply === '1'
-    if (attempts === 0) throw new Error('redisStore: the owner of a record changes all the time.')
+    if (attempts === 0) throw new Error('redisStore: the owner kept changing.')
     await index(reply, key, expiresAt)
     return touch(key, expiresAt, reply, attempts - 1)
   }
@@ -97,14 +99,10 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
   }
 
   async function warnOfEviction(): Promise<void> {
-    try {
-      for (const master of await link.masters()) {
-        const facts = String(await master.send(['INFO', 'memory']))
-        if (!/maxmemory:[1-9]/.test(facts) || /maxmemory_policy:noeviction/.test(facts)) continue
-        return console.warn('redisStore: Redis may evict live sessions; set maxmemory-policy to noeviction.')
-      }
-    } catch {
-      // A server that does not tell is no fault.
+    for (const master of await link.masters()) {
+      const facts = String(await master.send(['INFO', 'memory']))
+      if (!/maxmemory:[1-9]/.test(facts) || /maxmemory_policy:noeviction/.test(facts)) continue
+      return console.warn('redisStore: Redis may evict live sessions; set maxmemory-policy to noeviction.')
     }
   }
 

@@ -90,13 +90,13 @@ describe.each(Object.entries(backends))(
       const seen: unknown[] = []
       const until = Date.now() + 20_000
       while (!seen.includes('answered') && Date.now() < until) {
-      Promise.resolve(store.read(key)).then(
-        () => seen.push('answered'),
-        () => seen.push('failed'),
-      )
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    expect(seen).toContain('answered')
+        Promise.resolve(store.read(key)).then(
+          () => seen.push('answered'),
+          () => seen.push('failed'),
+        )
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      expect(seen).toContain('answered')
       await store.close()
       await proxy.close()
     })

@@ -117,6 +117,21 @@ describe.each([
     await end()
   })
 
+  it('REL-08 many callers through a sentinel at once all get their turn', async () => {
+    const { store, firstAttempt, end } = await opened(`redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster`)
+    await firstAttempt
+    await eventually(() => store.read(newKey()))
+    const until = Date.now() + 500
+    const caller = async (): Promise<number> => {
+      let turns = 0
+      for (; Date.now() < until; turns += 1) await store.read(newKey())
+      return turns
+    }
+    const turns = await Promise.all(Array.from({ length: 20 }, caller))
+    expect(Math.min(...turns)).toBeGreaterThan(1)
+    await end()
+  })
+
   it.each(['sentinel', 'master'] as const)('REL-02 comes back after it began without the %s', async (which) => {
     const server = guarded[which]
     await server.stop()

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
 import { has, type PartName } from '../../tools/services.mjs'
@@ -97,5 +98,44 @@ describe.each(Object.entries(texts))('B15 openStore of %s', (backend, forms) => 
       expect(await store.read(key)).toEqual(record)
       await store.close()
     }
+  })
+})
+
+describe.each([
+  ['postgres', 'postgres', (host: string) => `postgres://postgres@${host}/postgres`],
+  ['mysql', 'mariadb', (host: string) => `mysql://root@${host}/test`],
+] as const)('the table of %s', (_, part, text) => {
+  it.runIf(has(part))('L19 REL-26 is created by the first operation, once, whoever is at it', async () => {
+    const url = `${text(await at(part))}?table=created_${run}`
+    const stores = await Promise.all(Array.from({ length: 6 }, () => open(url)))
+    try {
+      const created = stores.flatMap((store) => [newKey(), newKey()].map(async (key) => store.create(key, record)))
+      expect(await Promise.all(created)).toEqual(created.map(() => true))
+      expect(await stores[0]?.count?.()).toBe(12)
+    } finally {
+      await Promise.all(stores.map((store) => store.close()))
+    }
+  })
+})
+
+describe('least privilege', () => {
+  it.runIf(has('postgres'))('SEC-85 a role that may not create tables works on one that is there', async () => {
+    const host = await at('postgres')
+    const [table, role] = [`existing_${run}`, `reader_${run}`]
+    const owner = await open(`postgres://postgres@${host}/postgres?table=${table}`)
+    await owner.create(newKey(), record)
+    await owner.close()
+    const pool = new pg.Pool({ connectionString: `postgres://postgres@${host}/postgres` })
+    await pool.query(`CREATE ROLE ${role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO ${role}`)
+    await pool.end()
+    const [allowed, refused] = [`table=${table}`, `table=missing_${run}`].map(
+      (parameter) => `postgres://${role}@${host}/postgres?${parameter}`,
+    )
+    const store = await open(allowed ?? '')
+    expect(await store.create(newKey(), record)).toBe(true)
+    await store.close()
+    const other = await open(refused ?? '')
+    await expect((async () => other.create(newKey(), record))()).rejects.toMatchObject({ code: '42501' })
+    await other.close()
   })
 })

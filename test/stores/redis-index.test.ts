@@ -122,6 +122,15 @@ describe('the index of redisStore', () => {
     }
   })
 
+  it('is not told a nearer deadline by a write that is refused', async () => {
+    const { clock, store, record } = stage()
+    await store.create(key, record({ expiresAt: clock() + 5 * day }))
+    expect(await store.create(key, record())).toBe(false)
+    clock.advance(3 * day)
+    await store.create('another-record-of-this-owner', record())
+    expect(await store.keysOf('ann')).toContain(key)
+  })
+
   it('always has exactly the live records of an owner', async () => {
     const keys = ['a-record-that-is-first', 'a-record-that-is-second']
     const users = [undefined, 'ann', 'bob']

@@ -7,6 +7,7 @@ import {
   calmly,
   expectFault,
   expectOutage,
+  isLong,
   limitMs,
   onStage,
   type Stage,
@@ -52,7 +53,7 @@ export function outageCases(backend: Backend, server: () => Server): void {
     )
   })
 
-  const restarts = process.env['COATCHECK_LONG'] === '1' ? 20 : backend.restarts
+  const restarts = isLong ? 20 : backend.restarts
   it(`REL-03 server restarted ${restarts} times in traffic: errors only during outages, nothing piles up${
     backend.durable ? ', nothing acknowledged is lost' : ''
   }`, async () => {

@@ -7,6 +7,9 @@ import { proxyTo, type TcpProxy } from '../../services/proxy.ts'
 import { stopAll } from './stopped.ts'
 import { eventually, pause, stopwatch, watchProcess } from './watch.ts'
 
+/** Whether the tests may take minutes. */
+export const isLong: boolean = process.env['COATCHECK_LONG'] === '1'
+
 /** What the engine is told here. */
 export const storeTimeout = 300
 

@@ -25,7 +25,8 @@ const backends: Record<Target['through'], (target: Target) => Promise<Store>> = 
     return tableOf(pool)
   },
 
-  postgres: async ({ at }) => tableOf(postgres({ ...postgresAt(at), max: connections, onnotice: () => undefined })),
+  // A connection lost while it fetches types would be an unhandled rejection, and end the process.
+  postgres: async ({ at }) => tableOf(postgres({ ...postgresAt(at), max: connections, fetch_types: false })),
 
   async redis({ at }) {
     const client = createClient({ url: `redis://127.0.0.1:${at}` })

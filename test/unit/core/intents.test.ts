@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { own, put } from '../../../src/codecs/envelope.ts'
 import type { Envelope } from '../../../src/contract/codec.ts'
-import { apply, type Intent, own, put } from '../../../src/core/intents.ts'
+import { apply, type Intent } from '../../../src/core/intents.ts'
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', '__proto__', 'constructor', 'toString')
 const value = fc.oneof(

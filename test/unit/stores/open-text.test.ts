@@ -181,6 +181,7 @@ describe('a connection string of Go for MySQL', () => {
     ['', /needs a database/],
     ['u:p@tcp(h:1)/', /needs a database/],
     ['u:p@tcp(h:1)/?x=1', /needs a database/],
+    ['u:p@unix/db', /"unix\(\/path\)"/],
     ['u:p@h:1/db', /"tcp\(host:3306\)"/],
     ['u:p@tcp(h:1)/db?sql_mode=x', /no parameter "sql_mode"/],
   ])('%j is refused', (dsn, message) => expect(() => parseGoDsn(dsn, 'mysql')).toThrow(invalid(message)))
