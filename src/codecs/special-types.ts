@@ -53,7 +53,7 @@ const undefinedType: SpecialType = {
   name: 'undefined',
   encode: () => null,
   decode(plain) {
-    if (plain !== null) throw new TypeError('null expected')
+    if (plain !== null) malformed()
     return undefined
   },
 }
@@ -65,7 +65,7 @@ const numberType: SpecialType = {
   decode(plain) {
     if (plain === '-0') return -0
     if (plain === 'NaN' || plain === 'Infinity' || plain === '-Infinity') return Number(plain)
-    throw new TypeError('NaN, Infinity, -Infinity or -0 expected')
+    malformed()
   },
 }
 
@@ -74,7 +74,7 @@ const bigintType: SpecialType = {
   encode: String,
   decode(plain) {
     const digits = textOf(plain)
-    if (!/^-?\d+$/.test(digits)) throw new TypeError('decimal digits expected')
+    if (!/^-?\d+$/.test(digits)) malformed()
     return BigInt(digits)
   },
 }
@@ -89,7 +89,7 @@ const dateType: SpecialType = {
   decode(plain) {
     if (plain === null) return new Date(Number.NaN)
     const date = new Date(typeof plain === 'number' ? plain : Number.NaN)
-    if (Number.isNaN(date.getTime())) throw new TypeError('epoch ms expected')
+    if (Number.isNaN(date.getTime())) malformed()
     return date
   },
 }
@@ -103,7 +103,7 @@ const mapType: SpecialType = {
     return new Map(
       arrayOf(plain).map((entry) => {
         const pair = arrayOf(entry)
-        if (pair.length !== 2) throw new TypeError('pairs expected')
+        if (pair.length !== 2) malformed()
         return pair as [unknown, unknown]
       }),
     )
@@ -195,17 +195,22 @@ function isBuffer(value: object): boolean {
 }
 
 function textOf(plain: unknown): string {
-  if (typeof plain !== 'string') throw new TypeError('a string expected')
+  if (typeof plain !== 'string') malformed()
   return plain
 }
 
 function arrayOf(plain: unknown): unknown[] {
-  if (!Array.isArray(plain)) throw new TypeError('an array expected')
+  if (!Array.isArray(plain)) malformed()
   return plain
 }
 
 function bytesOf(plain: unknown): Uint8Array<ArrayBuffer> {
   const bytes = fromBase64Url(textOf(plain))
-  if (bytes === null) throw new TypeError('base64url expected')
+  if (bytes === null) malformed()
   return bytes
+}
+
+/** Whoever decodes takes it for a record that is corrupt, and tells nobody more. */
+function malformed(): never {
+  throw new TypeError('malformed')
 }

@@ -86,6 +86,8 @@ describe.each(Object.entries(backends))(
       const proxy = await proxyTo(server.port)
       const store = await open(text(proxy.port))
       await eventually(() => store.create(key, record))
+      // All connections that a pool may have.
+      await Promise.all(Array.from({ length: 50 }, async () => store.read(key)))
       proxy.abandon()
       const seen: unknown[] = []
       const until = Date.now() + 20_000

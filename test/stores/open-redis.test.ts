@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadPackage } from '../../src/stores/_open-client.ts'
 import { connectIoredis } from '../../src/stores/_open-ioredis.ts'
@@ -117,18 +118,22 @@ describe.each([
     await end()
   })
 
-  it('REL-08 many callers through a sentinel at once all get their turn', async () => {
+  it('REL-08 callers through a sentinel that come at once all get their turn, however many follow', async () => {
     const { store, firstAttempt, end } = await opened(`redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster`)
     await firstAttempt
     await eventually(() => store.read(newKey()))
-    const until = Date.now() + 500
-    const caller = async (): Promise<number> => {
-      let turns = 0
-      for (; Date.now() < until; turns += 1) await store.read(newKey())
-      return turns
+    let answered = 0
+    const together = [1, 2, 3].map(async () => {
+      await store.read(newKey())
+      answered += 1
+    })
+    // Others come and go all the time, so that there is no moment without a call under way.
+    const others: unknown[] = []
+    for (const until = Date.now() + 2_000; answered < 3 && Date.now() < until; await nextTurn()) {
+      others.push(Promise.resolve(store.read(newKey())).catch((error: unknown) => error))
     }
-    const turns = await Promise.all(Array.from({ length: 20 }, caller))
-    expect(Math.min(...turns)).toBeGreaterThan(1)
+    expect(answered).toBe(3)
+    await Promise.all([...together, ...others])
     await end()
   })
 
