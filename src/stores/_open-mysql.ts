@@ -51,7 +51,7 @@ export async function openMysql(text: string): Promise<Store & Closing> {
   })
   // A prepared statement has no time limit of its own, so a connection that has gone silent would never be given up.
   pool.pool.on('connection', ({ stream }) => {
-    stream.setTimeout(0, () => stream.destroy(new Error('MySQL has gone silent')))
+    stream.setTimeout(silenceMs, () => stream.destroy(new Error('MySQL has gone silent')))
   })
   return owning(
     () => endWithin(1_000, () => pool.end()),

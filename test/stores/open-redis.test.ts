@@ -10,6 +10,7 @@ import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { sharedServer } from '../services/address.ts'
 import { freePort, type Server, startServer, temporaryFolder } from '../services/process.ts'
+import { proxyTo, type TcpProxy } from '../services/proxy.ts'
 import { redisAnswers, startRedis } from '../services/redis.ts'
 
 const record = { payload: 'first', version: 1, expiresAt: 4_000_000_000_000, userId: 'user' }
@@ -17,6 +18,7 @@ const servers: Server[] = []
 let keys = 0
 
 afterAll(async () => {
+  await guarded.proxy.close()
   for (const server of servers.reverse()) await server.close()
 })
 
@@ -37,25 +39,26 @@ async function eventually<Answer>(attempt: () => Answer): Promise<Awaited<Answer
   }
 }
 
-/** A sentinel that watches a master of its own. */
-async function startSentinel(): Promise<{ master: Server; sentinel: Server }> {
+/** A sentinel that watches a master of its own, which it knows by the address of the proxy. */
+async function startSentinel(): Promise<{ master: Server; proxy: TcpProxy; sentinel: Server }> {
   const master = await startRedis()
   servers.push(master)
+  const proxy = await proxyTo(master.port)
   const port = await freePort()
   const folder = temporaryFolder('sentinel')
   const file = join(folder, 'sentinel.conf')
-  const monitor = `sentinel monitor mymaster 127.0.0.1 ${master.port} 1`
+  const monitor = `sentinel monitor mymaster 127.0.0.1 ${proxy.port} 1`
   writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, monitor, ''].join('\n'))
   const sentinel = await startServer({
     ...{ name: 'sentinel', port, folder, command: 'redis-sentinel', args: [file] },
     ready: () => redisAnswers(port),
   })
   servers.push(sentinel)
-  return { master, sentinel }
+  return { master, proxy, sentinel }
 }
 
 let cluster: string
-let guarded: { master: Server; sentinel: Server }
+let guarded: Awaited<ReturnType<typeof startSentinel>>
 
 beforeAll(async () => {
   const { host, port } = await sharedServer('redis-cluster')
@@ -122,6 +125,9 @@ describe.each([
     const { store, firstAttempt, end } = await opened(`redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster`)
     await firstAttempt
     await eventually(() => store.read(newKey()))
+    // By now the store has also had its answer about eviction, and no call is under way.
+    await store.read(newKey())
+    guarded.proxy.delay(300)
     let answered = 0
     const together = [1, 2, 3].map(async () => {
       await store.read(newKey())
@@ -132,6 +138,7 @@ describe.each([
     for (const until = Date.now() + 2_000; answered < 3 && Date.now() < until; await nextTurn()) {
       others.push(Promise.resolve(store.read(newKey())).catch((error: unknown) => error))
     }
+    guarded.proxy.delay(0)
     expect(answered).toBe(3)
     await Promise.all([...together, ...others])
     await end()

@@ -1,11 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type SqlDialect, sqlStatements, tableName } from '../../src/stores/_sql.ts'
+import { mysqlStore } from '../../src/stores/mysql.ts'
 import { postgresStore } from '../../src/stores/postgres.ts'
+import { sqliteStore } from '../../src/stores/sqlite.ts'
 
 const numbered: SqlDialect = { quote: '"', placeholder: (position) => `$${position}` }
 const unnumbered: SqlDialect = { quote: '`', placeholder: () => '?' }
 const client = { query: async () => ({ rows: [], rowCount: 0 }) }
+const pool = { execute: async () => [[], []] as [unknown, unknown] }
+const database = { prepare: () => ({ all: () => [], run: () => ({ changes: 0 }) }) }
 const plain = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 
 const hostile = [
@@ -35,13 +39,16 @@ const doors: Record<string, (name: string) => unknown> = {
   'tableName, schema': (name) => tableName('store', unnumbered, 'sessions', name),
   'postgresStore, table': (table) => postgresStore({ client, table }),
   'postgresStore, schema': (schema) => postgresStore({ client, schema }),
+  'mysqlStore, table': (table) => mysqlStore({ client: pool, table }),
+  'mysqlStore, schema': (schema) => mysqlStore({ client: pool, schema }),
+  'sqliteStore, table': (table) => sqliteStore({ client: database, table }),
 }
 
 describe.each(Object.entries(doors))('SEC-83 identifiers in %s', (_, open) => {
   it.each([...hostile, ...nonTexts])('SEC-83 L20 %j is refused, with a sentence that does not repeat it', (name) => {
     const invalid = {
       code: 'CONFIG_INVALID',
-      message: expect.stringMatching(/^(store|postgresStore): (table|schema) must/),
+      message: expect.stringMatching(/^(store|postgresStore|mysqlStore|sqliteStore): (table|schema) must/),
     }
     expect(() => open(name as string)).toThrow(expect.objectContaining(invalid))
     expect(() => open(name as string)).not.toThrow(/DROP/)

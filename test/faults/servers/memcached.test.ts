@@ -14,8 +14,8 @@ faultCases({
       noDelay: true,
       // Without it a connection attempt that is not answered lasts for minutes.
       connectTimeout: timeoutMs,
-      // The default is 5 s, for as long as all other commands of the connection wait.
-      cmdTimeout: timeoutMs,
+      // A command that takes longer ends its connection. The default is 5 s, for as long as the next ones wait behind it.
+      cmdTimeout: 2 * timeoutMs,
     })
     return {
       store: memcachedStore({ client }),

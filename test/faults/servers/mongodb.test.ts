@@ -13,7 +13,7 @@ faultCases({
       // By default requests wait 30 s for a server, and for ever for a connection and for an answer.
       serverSelectionTimeoutMS: timeoutMs,
       waitQueueTimeoutMS: timeoutMs,
-      socketTimeoutMS: timeoutMs,
+      socketTimeoutMS: 2 * timeoutMs,
       connectTimeoutMS: 2_000,
       heartbeatFrequencyMS: 500,
     })

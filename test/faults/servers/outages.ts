@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { SessionError } from '../../../src/index.ts'
+import { isOutage } from '../../../src/errors.ts'
 import type { Server } from '../../services/process.ts'
 import { startSite } from './site.ts'
 import {
@@ -120,7 +120,7 @@ async function startTraffic(sessions: Stage['sessions']) {
       } catch (error) {
         if (began % 2 === 1 || era !== began) allowed.push(error)
         // When this process does not run for a while, deadlines pass with the answers waiting to be read.
-        else if (!isTimeout(error) || heldUp() < storeTimeout / 3) unexpected.push(error)
+        else if (!isOutage(error) || heldUp() < storeTimeout / 3) unexpected.push(error)
       }
       await pause(2)
     }
@@ -136,10 +136,6 @@ async function startTraffic(sessions: Stage['sessions']) {
       return { all, allowed, unexpected }
     },
   }
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof SessionError && error.code === 'STORE_TIMEOUT'
 }
 
 /** What a client holds, when it has come to rest: what stays open only for a moment is not counted. */

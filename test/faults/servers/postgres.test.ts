@@ -22,7 +22,7 @@ faultCases({
       // Without it requests wait for a connection long after they have been answered with 503.
       connectionTimeoutMillis: timeoutMs,
       // Without it a connection that has gone silent is never given up.
-      query_timeout: timeoutMs,
+      query_timeout: 2 * timeoutMs,
     })
     // Without it the end of an idle connection ends the process.
     client.on('error', () => undefined)

@@ -23,8 +23,6 @@ export interface Connection {
   readonly emitters: readonly EventEmitter[]
   /** Its connections and the calls that wait for one; absent for a client without a pool. */
   readonly pool?: () => { readonly open: number; readonly idle: number; readonly waiting: number }
-  /** What the application does in addition, by the documentation. */
-  readonly attend?: (sessions: Sessions) => void
   close(): Promise<unknown>
 }
 
@@ -102,7 +100,6 @@ export async function onStage(
   })
   const sessions = createSessions({ store, storeTimeout })
   let goOn: () => void = () => undefined
-  connection.attend?.(sessions)
   const stage: Stage = {
     ...connection,
     server,
