@@ -1,5 +1,6 @@
 import type { Envelope } from '../contract/codec.ts'
 import type { Outcome } from '../contract/sessions.ts'
+import type { StoredRecord } from '../contract/store.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { type Engine, freshEnvelope, ownerOf, pack, retiredMs, sealPurpose } from './engine.ts'
 import { absoluteDeadline } from './expiry.ts'
@@ -37,17 +38,18 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
         version: state.record.version + 1,
         expiresAt: remembered(engine, state.envelope, automatic),
       }
-      if (await store.replace(key, mark, state.record.version)) {
-        lane.latest = mark
+      const replaced = await store.replace(key, mark, state.record.version)
+      if (!replaced) await onConflict(engine, state, attempt)
+      const fresh = replaced ? mark : await store.read(key)
+      lane.latest = fresh
+      // A client that repeats a write whose answer it lost is told that it came too late: by its own mark.
+      if (replaced || successorIn(engine, fresh) === successor.key) {
         // Whoever ends the session finds the successor by the mark.
         if (!batch.orphaned) state.settle(successor, false)
         const facts = { at: now, id: idOf(successor.key), previousId: idOf(key), automatic }
         listeners.emit('rotated', { ...facts, ...ownerOf(state.envelope) })
         return 'moved'
       }
-      await onConflict(engine, state, attempt)
-      const fresh = await store.read(key)
-      lane.latest = fresh
       const alive = await refresh(engine, state, batch, fresh)
       if (!alive || state.key !== key) {
         await store.delete(successor.key)
@@ -60,6 +62,10 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
     if (batch.orphaned) return 'gone'
     throw conflictError()
   })
+}
+
+function successorIn({ settings }: Engine, record: StoredRecord | null): string | undefined {
+  return record === null ? undefined : settings.codec.decode(record.payload)?.retired?.next
 }
 
 async function rewrite(engine: Engine, { token, key, record }: Placed, envelope: Envelope): Promise<Placed> {

@@ -18,7 +18,9 @@ export interface PostgresJsClient {
     text: string,
     values: Array<string | number | null>,
     options: { prepare: boolean },
-  ): { values(): PromiseLike<ArrayLike<unknown[]> & { readonly count: number | null }> }
+  ): {
+    values(): PromiseLike<ArrayLike<unknown[]> & { readonly count: number | null; readonly command: string | null }>
+  }
 }
 
 /** What is called of PGlite. */
@@ -49,6 +51,8 @@ export function postgresRun(client: unknown, prepare: boolean): PostgresRun {
     return async ({ text, name }, values) => {
       const options = { prepare: prepare && name !== undefined }
       const rows = await client.unsafe(text, values as Array<string | number | null>, options).values()
+      // Given to a connection in the instant in which it is cut, a statement is answered like this without having run.
+      if (rows.command === null) throw new Error('postgresStore: the connection was lost before the statement ran.')
       return { rows: Array.from(rows), changed: rows.count ?? 0 }
     }
   }

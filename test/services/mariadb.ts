@@ -12,7 +12,7 @@ export async function startMariadb(args: readonly string[] = []): Promise<Server
   const folder = temporaryFolder('mariadb', account)
   const data = join(folder, 'data')
   // `--no-defaults`: whatever this machine's own server is set to. A small redo log is made in no time.
-  const common = ['--no-defaults', `--datadir=${data}`, '--innodb-log-file-size=16M']
+  const common = ['--no-defaults', `--datadir=${data}`, `--tmpdir=${folder}`, '--innodb-log-file-size=16M']
   runAs(account, 'mariadb-install-db', [...common, '--auth-root-authentication-method=normal'])
   return startServer({
     name: 'mariadb',

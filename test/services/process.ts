@@ -4,6 +4,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { signalTree } from './process-tree.ts'
 
 /** A real server on a port of its own. It can be killed, started again on the same port and data, and be stalled. */
 export interface Server {
@@ -15,8 +16,8 @@ export interface Server {
   /** Kills it with SIGKILL, or asks it to end with another signal, and resolves when it is gone. */
   stop(signal?: NodeJS.Signals): Promise<void>
   /** It keeps its connections and accepts new ones, and answers nothing (SIGSTOP). */
-  pause(): void
-  resume(): void
+  pause(): unknown
+  resume(): unknown
   /** Stops it and removes its data. */
   close(): Promise<void>
 }
@@ -59,7 +60,7 @@ export async function startServer(plan: ServerPlan): Promise<Server> {
     if (ending.exitCode === null && ending.signalCode === null) {
       ending.kill(signal)
       // A stopped process hears nothing but SIGKILL.
-      ending.kill('SIGCONT')
+      if (ending.pid !== undefined) signalTree(ending.pid, 'SIGCONT')
       await once(ending, 'exit')
     }
     running.delete(ending)
@@ -75,8 +76,8 @@ export async function startServer(plan: ServerPlan): Promise<Server> {
       await untilReady(plan, child)
     },
     stop,
-    pause: () => void child?.kill('SIGSTOP'),
-    resume: () => void child?.kill('SIGCONT'),
+    pause: () => child?.pid !== undefined && signalTree(child.pid, 'SIGSTOP'),
+    resume: () => child?.pid !== undefined && signalTree(child.pid, 'SIGCONT'),
     async close() {
       await stop()
       remove(plan.folder)

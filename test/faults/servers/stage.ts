@@ -4,7 +4,6 @@ import { createSessions, type Session, SessionError, type Sessions, type Store }
 import type { Address } from '../../services/address.ts'
 import type { Server } from '../../services/process.ts'
 import { proxyTo, type TcpProxy } from '../../services/proxy.ts'
-import { stopAll } from './stopped.ts'
 import { eventually, pause, stopwatch, watchProcess } from './watch.ts'
 
 /** Whether the tests may take minutes. */
@@ -99,16 +98,13 @@ export async function onStage(
     Object.defineProperty(order.lost, 'count', { get: () => reply.count })
   })
   const sessions = createSessions({ store, storeTimeout })
-  let goOn: () => void = () => undefined
   const stage: Stage = {
     ...connection,
     server,
     proxy,
     sessions,
-    pause() {
-      goOn = stopAll(server)
-    },
-    resume: () => goOn(),
+    pause: () => void server.pause(),
+    resume: () => void server.resume(),
     open: (token) => calmly(() => sessions.open(token)),
     loseReply(operation) {
       const lost = { count: 0 }
@@ -130,7 +126,7 @@ export async function onStage(
     expect(watch.faults).toEqual([])
   } finally {
     await proxy.resume()
-    goOn()
+    server.resume()
     await server.start()
     await sessions.close()
     await connection.close()
