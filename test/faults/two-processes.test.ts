@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline'
 import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { has, type PartName } from '../../tools/services.mjs'
+import { sharedServer } from '../services/address.ts'
 import type { SharedName } from '../services/broker.ts'
 import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
-import { sharedServer } from '../services/address.ts'
 import { bundleChild } from './bundle.ts'
 
 interface State {

@@ -11,8 +11,8 @@ import { postgresStore } from '../../src/stores/postgres.ts'
 import { redisStore } from '../../src/stores/redis.ts'
 import { type SqliteClient, sqliteStore } from '../../src/stores/sqlite.ts'
 import { has, type PartName } from '../../tools/services.mjs'
-import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
 import { sharedServer } from '../services/address.ts'
+import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
 
 /** A store with whatever it can do beyond the contract. */
 export type AnyStore = Store & Partial<Sweeping & Listing & UserIndex & Closing>

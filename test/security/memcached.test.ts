@@ -4,8 +4,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
 import { memcachedStore } from '../../src/stores/memcached.ts'
 import { manualClock } from '../../src/testing/index.ts'
-import { askMemcached, recorderBefore } from '../services/memcached.ts'
 import { sharedServer } from '../services/address.ts'
+import { askMemcached, recorderBefore } from '../services/memcached.ts'
 import { shown, tokenWith, visit } from './stage.ts'
 
 const second = 1000

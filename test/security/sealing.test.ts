@@ -64,7 +64,7 @@ describe('the sealed cookie', () => {
     [[secret, secret], 'the same twice'],
     [[], 'an empty list'],
     [42, 'no text'],
-  ])('SEC-68 refuses a secret that is no key: %j (%s)', (bad) => {
+  ])('SEC-68 refuses a secret that is no key: %j (%s)', (bad, _) => {
     const make = () => sealed({ secret: bad as string })
     expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
     if (typeof bad === 'string' && bad.trim() !== '') expect(make).not.toThrow(bad)

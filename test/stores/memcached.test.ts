@@ -3,8 +3,8 @@ import { MemcacheClient } from 'memcache-client'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type MemcachedClient, memcachedStore } from '../../src/stores/memcached.ts'
 import { type ManualClock, manualClock, storeCases } from '../../src/testing/index.ts'
-import { askMemcached, startMemcached } from '../services/memcached.ts'
 import { sharedServer } from '../services/address.ts'
+import { askMemcached, startMemcached } from '../services/memcached.ts'
 
 const minute = 60_000
 const { port } = await sharedServer('memcached')
