@@ -23,7 +23,7 @@ interface CouchbaseTarget {
 }
 
 /** In ms. */
-const timeouts = { connectTimeout: 3_000, bootstrapTimeout: 3_000, kvTimeout: 3_000 }
+const timeouts = { connectTimeout: 2_000, bootstrapTimeout: 2_000, kvTimeout: 2_000 }
 
 /**
  * Opens a `couchbaseStore` with the package `couchbase`: `couchbase://user:password@host/bucket?collection=...&scope=...`,

@@ -35,6 +35,8 @@ export const connectIoredis: RedisConnector = (exports, target, tls) => {
         redisOptions: session,
         clusterRetryStrategy: backoff,
         enableOfflineQueue: false,
+        // A cluster sends it again by this setting, whatever those above say.
+        retryDelayOnFailover: 0,
         slotsRefreshTimeout: connectTimeoutMs,
         slotsRefreshInterval: silenceMs,
         // Managed servers give addresses in certificates by their names.

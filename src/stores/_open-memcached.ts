@@ -33,7 +33,7 @@ export async function openMemcached(text: string): Promise<Store & Closing> {
     import('./memcached.ts'),
   ])
   const { MemcacheClient } = exports as unknown as MemcacheClientPackage
-  const options = { noDelay: true, connectTimeout: 3_000, cmdTimeout: 3_000, ...(isTls ? { tls } : {}) }
+  const options = { noDelay: true, connectTimeout: 2_000, cmdTimeout: 4_000, ...(isTls ? { tls } : {}) }
   const client = hosts.map(({ host, port }) => new MemcacheClient({ ...options, server: `${host}:${port}` }))
   return owning(
     async () => {

@@ -15,13 +15,13 @@ interface Mongodb {
 
 /** In ms; a text that says something else about one of them is right. */
 const timeouts = {
-  serverSelectionTimeoutMS: 3_000,
-  connectTimeoutMS: 3_000,
-  waitQueueTimeoutMS: 3_000,
+  serverSelectionTimeoutMS: 2_000,
+  connectTimeoutMS: 2_000,
+  waitQueueTimeoutMS: 2_000,
   // A socket that is silent for so long while a command waits is closed.
-  socketTimeoutMS: 5_000,
+  socketTimeoutMS: 4_000,
   // How often a server that is down is looked for.
-  heartbeatFrequencyMS: 1_000,
+  heartbeatFrequencyMS: 500,
 }
 
 /**

@@ -21,9 +21,9 @@ interface MysqlTarget {
   readonly ssl: string | undefined
 }
 
-const connectTimeoutMs = 3_000
+const connectTimeoutMs = 2_000
 /** A connection that is idle for so long, in ms, is closed, too; the next query makes another. */
-const silenceMs = 5_000
+const silenceMs = 4_000
 const aboutTls = ['ssl', 'ssl-mode', 'sslmode', ...tlsParameters]
 
 /**

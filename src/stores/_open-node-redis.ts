@@ -61,7 +61,8 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
         // Otherwise a call that begins together with another waits until no call is under way any more (redis 6.3).
         reserveClient: true,
         passthroughClientErrorEvents: true,
-        maxCommandRediscovers: 3,
+        // Otherwise a command that was lost with its connection is sent again, and may happen twice.
+        maxCommandRediscovers: 0,
         scanInterval: 5_000,
       })
     }

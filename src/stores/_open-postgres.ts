@@ -23,9 +23,9 @@ type Ssl = object | false | undefined
 const own = ['table', 'schema'] as const
 const aboutTls = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat']
 /** A text that says something else in `connect_timeout` is right. */
-const connectTimeoutSeconds = 3
+const connectTimeoutSeconds = 2
 /** How long a server may take to answer, in ms. */
-const silenceMs = 5_000
+const silenceMs = 4_000
 /** The SQLSTATE for a table that does not exist. */
 const undefinedTable = '42P01'
 
@@ -89,7 +89,7 @@ function connectPostgresJs(exports: object, url: string, settings: object, secon
     ...settings,
     connect_timeout: seconds,
     backoff: (attempts: number) => Math.min(2, 0.05 * 2 ** attempts),
-    // Saves a query on each connection; no value here is an array.
+    // If the driver's own query for types is cut off, nobody catches its error, and the process ends.
     fetch_types: false,
     onnotice: () => undefined,
   })

@@ -1,6 +1,7 @@
 import type { Closing, Store } from '../contract/store.ts'
 import { loadPackage, owning } from './_open-client.ts'
 import { invalid, optionsFrom, refuseUnknown, restOf, takeParameters } from './_open-text.ts'
+import { isBusy } from './_sqlite-client.ts'
 import type { SqliteClient } from './sqlite.ts'
 
 type Database = SqliteClient & { exec(sql: string): unknown; close(): void }
@@ -21,14 +22,28 @@ export async function openSqlite(text: string): Promise<Store & Closing> {
   return owning(
     async () => database.close(),
     async () => {
-      // Other processes may be opening it, too. From then on the store waits without blocking this process.
-      database.exec('PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+      await setUp(database)
       const store = sqliteStore({ client: database, ...optionsFrom(table, 'table') })
       await store.createTable()
-      database.exec('PRAGMA busy_timeout = 0')
       return store
     },
   )
+}
+
+/**
+ * Other processes may be doing the same: SQLite then refuses at once, whatever `busy_timeout` says. It is 0 from then on:
+ * the store waits without blocking this process.
+ */
+async function setUp(database: Database): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+      return
+    } catch (error) {
+      if (!isBusy(error) || attempt === 100) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10 + 40 * Math.random()))
+  }
 }
 
 /** The path of the file, and the parameters. */

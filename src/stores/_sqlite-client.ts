@@ -77,7 +77,7 @@ export function sqliteRun(client: SqliteClient): SqliteRun {
 }
 
 /** `SQLITE_BUSY` and its extended codes, as each client says it. */
-function isBusy(error: unknown): boolean {
+export function isBusy(error: unknown): boolean {
   const { code, errcode } = error as { readonly code?: unknown; readonly errcode?: unknown }
   if (typeof errcode === 'number') return (errcode & 0xff) === 5
   return typeof code === 'string' && /^SQLITE_BUSY(_|$)/.test(code)

@@ -32,11 +32,21 @@ beforeAll(async () => {
 afterAll(async () => rm(folder, { recursive: true }))
 
 async function outcomeOf(place: string, text: string, key: string): Promise<unknown> {
-  const { command = '', flags = [], packages = [] } = places[place] ?? {}
+  await provide(place)
+  return runIn(place, text, key)
+}
+
+/** Puts the packages of a place where its children find them. */
+async function provide(place: string): Promise<void> {
+  const { packages = [] } = places[place] ?? {}
   const modules = join(folder, 'node_modules')
   await rm(modules, { recursive: true, force: true })
   await mkdir(modules)
   for (const name of packages) await symlink(join(root, 'node_modules', name), join(modules, name))
+}
+
+async function runIn(place: string, text: string, key: string): Promise<unknown> {
+  const { command = '', flags = [] } = places[place] ?? {}
   const { stdout } = await promisify(execFile)(command, [...flags, child, text, key], { cwd: folder, timeout: 20_000 })
   return JSON.parse(stdout)
 }
@@ -55,6 +65,16 @@ describe.each(Object.keys(places))('openStore of sqlite with %s', (place) => {
     // https://www.sqlite.org/fileformat.html: 2 at 18 and 19 says WAL.
     expect([header[18], header[19]]).toEqual([2, 2])
     expect(header.includes('visits_expires_at')).toBe(true)
+  })
+
+  it('a new file, by many processes at once', async () => {
+    await provide(place)
+    for (let round = 0; round < 3; round++) {
+      const name = `many-${place.replace(/\W/g, '-')}-${round}.db`
+      const keys = Array.from({ length: 8 }, (_, at) => `${key}-${at}`)
+      const outcomes = await Promise.all(keys.map((each) => runIn(place, `sqlite:./${name}`, each)))
+      expect(outcomes).toEqual(keys.map(() => expect.objectContaining(stored)))
+    }
   })
 
   it('memory, and files that cannot be', async () => {

@@ -138,7 +138,8 @@ describe('the index of redisStore', () => {
       verb: fc.constantFrom('create', 'replace', 'touch', 'delete', 'wait', 'look'),
       key: fc.constantFrom(...keys),
       userId: fc.constantFrom(...users),
-      ms: fc.constantFrom(-1, 1, 10 * 60_000, hour, 11 * hour, 12 * hour, day, 3 * day),
+      // None that the server's own TTL, in real time, could end meanwhile.
+      ms: fc.constantFrom(-1, 60_000, 10 * 60_000, hour, 11 * hour, 12 * hour, day, 3 * day),
     })
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
