@@ -19,7 +19,7 @@ export async function onConflict({ listeners, settings }: Engine, { key }: State
 
 /** What a commit throws that never found the session at rest. */
 export function conflictError(): SessionError {
-  return new SessionError('SESSION_CONFLICT', `${mostAttempts} tries all met a concurrent write to the same session`)
+  return new SessionError('SESSION_CONFLICT', `${mostAttempts} tries all met a concurrent write`)
 }
 
 /** The changes have nowhere to go, and the client gets no cookie: it may already hold a newer one. */

@@ -208,11 +208,11 @@ function checkedTransport(
   absolute: number,
 ): Transport {
   if (transport === undefined) {
-    if (cookie === false) refuse('without the cookie the token needs another transport: set "transport"')
+    if (cookie === false) refuse('without the cookie the token needs another "transport"')
     return cookieTransport(cookie, { absoluteTimeout: absolute })
   }
   if (transport.readOnly) {
-    refuse('transport can only read tokens: combine it with one that answers with them, by firstOf(...)')
+    refuse('transport can only read tokens: combine it with another by firstOf(...)')
   }
   return transport
 }

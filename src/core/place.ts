@@ -16,5 +16,5 @@ export async function placeRecord(engine: Engine, record: StoredRecord, drawn: s
     const key = await engine.tokens.keyOf(token, 0)
     if (await engine.store.create(key, record)) return { token, key, record }
   }
-  throw new SessionError('ID_COLLISION', `${mostTokens} new tokens were all taken: the source of randomness is broken`)
+  throw new SessionError('ID_COLLISION', `${mostTokens} new tokens were all taken: randomness is broken`)
 }

@@ -123,14 +123,14 @@ export class LiveSession implements Session<AnyData, AnyData> {
     if (!Number.isFinite(by)) throw new SessionError('VALUE_INVALID', 'increment needs a finite number to add')
     return this.update(key, (current: unknown) => {
       if (current === undefined || typeof current === 'number') return (current ?? 0) + by
-      throw new SessionError('VALUE_INVALID', 'increment needs a number, and this key holds something else')
+      throw new SessionError('VALUE_INVALID', 'increment needs a number, and the key holds none')
     })
   }
 
   push(key: string, ...items: unknown[]): number {
     const grown = this.update(key, (current: unknown) => {
       if (current === undefined || Array.isArray(current)) return [...(current ?? []), ...items]
-      throw new SessionError('VALUE_INVALID', 'push needs an array, and this key holds something else')
+      throw new SessionError('VALUE_INVALID', 'push needs an array, and the key holds none')
     })
     return grown.length
   }

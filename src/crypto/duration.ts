@@ -13,7 +13,7 @@ export function parseDuration(value: number | string, what: string): number {
   if (ms >= 1 && Number.isSafeInteger(ms)) return ms
   throw new SessionError(
     'CONFIG_INVALID',
-    `${what} is ${shown(value)}, no usable length of time. Write a number of milliseconds, or text like '45s', '30m', '1h30m', '7d' or '500ms'.`,
+    `${what} is ${shown(value)}, no usable length of time. Write a number of milliseconds, or text like '30m', '1h30m' or '7d'.`,
   )
 }
 

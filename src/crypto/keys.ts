@@ -16,7 +16,7 @@ export function parseSecrets(secret: string | readonly string[] | undefined): re
   if (secret === undefined) return []
   const secrets = typeof secret === 'string' ? [secret] : secret
   if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw new SessionError('CONFIG_INVALID', 'secret must be a string or a non-empty list of strings, newest first')
+    throw new SessionError('CONFIG_INVALID', 'secret must be a string or a list of strings, newest first')
   }
   secrets.forEach((each, index) => {
     const fault = faultOf(each)

@@ -26,12 +26,12 @@ export interface RedisStoreOptions {
 }
 
 /**
- * Sessions in Redis 5 or newer, or what speaks its protocol: a single server, Sentinel or Cluster.
+ * Sessions in Redis 5 or later: a single server, Sentinel or Cluster.
  *
  * A record is one string value, read by one GET and written by one script. The server removes it at its deadline.
  *
  * @throws SessionError `CONFIG_INVALID` for a client of another kind, a prefix that is no text or has control
- * characters, or a `wait` that is not two whole numbers above 0.
+ * characters, or a `wait` that is not two whole numbers above 0 or comes with a pool.
  */
 export function redisStore(options: RedisStoreOptions): Store & Listing & UserIndex {
   const { client, prefix = 'coatcheck:', clock = Date.now, wait } = options

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
+import { manualClock } from '../../src/testing/index.ts'
 import { startRedis } from '../services/redis.ts'
 import { monitorOf } from '../stores/redis/monitor.ts'
 
@@ -123,4 +125,29 @@ describe('SEC-81 redisStore', () => {
       expect(fault).not.toMatch(/record-of|secret|payload/)
     }
   })
+})
+
+it('SEC-85 redisStore needs no more rights than its page names', async () => {
+  const page = readFileSync(new URL('../../docs/stores/redis.md', import.meta.url), 'utf8')
+  const rights = /A minimal ACL: `([^`]+)`/.exec(page)?.[1]?.split(/\s+/) ?? []
+  expect(rights.length).toBeGreaterThan(5)
+  await client.call('ACL', ['SETUSER', 'application', 'on', '>password', 'resetkeys', '-@all', ...rights])
+  const limited = new Redis(server.port, { username: 'application', password: 'password' })
+  const clock = manualClock(Date.now())
+  const store = redisStore({ client: limited, clock })
+  const day = 86_400_000
+  await client.script('FLUSH')
+  expect(await store.create(key('ann'), record)).toBe(true)
+  expect(await store.replace(key('ann'), { ...record, version: 2, userId: 'bob' }, 1)).toBe(true)
+  expect(await store.touch(key('ann'), clock() + 3 * day)).toBe(true)
+  clock.advance(2 * 3_600_000)
+  expect(await store.keysOf('ann')).toEqual([])
+  expect(await store.keysOf('bob')).toEqual([key('ann')])
+  expect((await store.list({ limit: 10 })).entries).toHaveLength(1)
+  expect(await store.count()).toBe(1)
+  await store.delete(key('ann'))
+  const waiting = redisStore({ client: limited, clock, wait: { replicas: 1, timeoutMs: 1 } })
+  await expect(waiting.delete(key('ann'))).rejects.toThrow('0 of 1')
+  await expect(redisStore({ client: limited, prefix: 'others:' }).read(key('ann'))).rejects.toThrow('NOPERM')
+  limited.disconnect()
 })

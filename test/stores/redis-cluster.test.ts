@@ -40,4 +40,14 @@ for (const [name, client] of Object.entries(clients)) {
       expect(entries.map(({ key }) => key).sort()).toEqual(keys)
     }
   })
+
+  it(`REL-38 wait asks every master for its replicas, with ${name}`, async () => {
+    const prefix = `${process.pid}:${made++}:`
+    const record = { payload: 'payload', version: 1, expiresAt: Date.now() + 60_000, userId: 'ann' }
+    const patient = redisStore({ client, prefix, wait: { replicas: 1, timeoutMs: 20_000 } })
+    for (let index = 0; index < 10; index++)
+      expect(await patient.create(`a-record-to-wait-for-${index}`, record)).toBe(true)
+    const demanding = redisStore({ client, prefix, wait: { replicas: 2, timeoutMs: 10 } })
+    await expect(demanding.delete('a-record-to-wait-for-1')).rejects.toThrow('1 of 2')
+  })
 }
