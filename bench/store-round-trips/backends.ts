@@ -44,7 +44,7 @@ export const backends: Record<string, (clock: Clock) => Promise<Counted>> = {
 
   'redis (ioredis)': (clock) =>
     counted(startRedis, redis, async (port) => {
-      const client = new Redis({ port, enableReadyCheck: false })
+      const client = new Redis({ port, enableReadyCheck: false, autoResendUnfulfilledCommands: false })
       return { store: redisStore({ client, clock }), end: () => client.disconnect() }
     }),
 

@@ -39,9 +39,10 @@ export const servers: Record<string, (port: number) => RequestListener | Promise
   'express, by hand (redis)': async (port) => expressByHand(byHand(redisByHand(await nodeRedis(port)))),
   'express, express-session + connect-redis': async (port) =>
     expressPeer(new RedisStore({ client: await nodeRedis(port), prefix: 'connect:' })),
-  'express, redisStore (ioredis)': (port) => express5(redisStore({ client: new Redis({ port }) })),
+  'express, redisStore (ioredis)': (port) =>
+    express5(redisStore({ client: new Redis({ port, autoResendUnfulfilledCommands: false }) })),
   'express, by hand (ioredis)': (port) => {
-    const client = new Redis({ port })
+    const client = new Redis({ port, autoResendUnfulfilledCommands: false })
     return expressByHand(
       byHand({
         get: (key) => client.get(key),

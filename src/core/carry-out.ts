@@ -78,7 +78,7 @@ async function create(engine: Engine, state: State, batch: Batch): Promise<Outco
   }
   const placed = await engine.queue.watch(engine.keeping.place(state))
   if (batch.orphaned) state.ended.push(placed)
-  else state.settle(placed, true)
+  else state.settle(placed, true, batch.asked)
   listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...owner })
   return 'created'
 }

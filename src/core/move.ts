@@ -45,7 +45,7 @@ export async function move(engine: Engine, state: State, batch: Batch): Promise<
       // A client that repeats a write whose answer it lost is told that it came too late: by its own mark.
       if (replaced || successorIn(engine, fresh) === successor.key) {
         // Whoever ends the session finds the successor by the mark.
-        if (!batch.orphaned) state.settle(successor, false)
+        if (!batch.orphaned) state.settle(successor, false, batch.asked)
         const facts = { at: now, id: idOf(successor.key), previousId: idOf(key), automatic }
         listeners.emit('rotated', { ...facts, ...ownerOf(state.envelope) })
         return 'moved'

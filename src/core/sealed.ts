@@ -8,7 +8,7 @@ import { deadline } from './expiry.ts'
 import { invalid, judge, nothing } from './found.ts'
 import type { Found, Keeping } from './keeping.ts'
 import { type Revocations, revocationsIn } from './revocations.ts'
-import type { Batch, State } from './state.ts'
+import type { Batch, Place, State } from './state.ts'
 import { idOf } from './token.ts'
 
 /** No token is longer: a request with so much in a header would not have arrived. */
@@ -30,14 +30,10 @@ export function sealedKeeping(engine: Engine, store: SealedStore): Keeping {
     wellFormed: (text) => text.length <= longestToken && /^[\w-]+$/.test(text),
     load: (token) => load(engine, parts, token),
     place: (state) => place(engine, parts, state),
-    replace: (state, batch) => replace(engine, parts, state, batch),
-    move: (state, batch) => move(engine, parts, state, batch),
-    touch: (state) => touch(engine, parts, state),
-    async end({ key, record }) {
-      const envelope = settings.codec.decode(record.payload)
-      if (revocations !== null && envelope !== null) await revocations.end(engine, key, envelope)
-      engine.listeners.emit('destroyed', { at: settings.clock(), id: idOf(key), ...ownerOf(envelope ?? {}) })
-    },
+    replace: (state, batch) => engine.queue.watch(replace(engine, parts, state, batch)),
+    move: (state, batch) => engine.queue.watch(move(engine, parts, state, batch)),
+    touch: (state) => engine.queue.watch(touch(engine, parts, state)),
+    end: (place) => engine.queue.watch(end(engine, parts, place)),
     async revokeAll(userId, except) {
       if (revocations === null) unsupported(store.name, 'revoke sessions: give it a "revocation" store')
       await revocations.revokeAll(engine, userId, except)
@@ -83,7 +79,7 @@ async function place(engine: Engine, parts: Parts, state: State) {
   return { key, record, token: await seal(engine, parts, state, key, record) }
 }
 
-async function replace(engine: Engine, parts: Parts, state: State, batch: Batch): Promise<Outcome> {
+async function replace(engine: Engine, parts: Parts, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
   const { key, record } = state
   if (key === null || record === null) throw new Error('a session without a record cannot be replaced')
   if (state.headersSent) {
@@ -92,33 +88,49 @@ async function replace(engine: Engine, parts: Parts, state: State, batch: Batch)
       'a sealed session needs a cookie for each change, and the response has begun',
     )
   }
-  if (!(await isLive(engine, parts, state))) return 'gone'
+  const standing = await standingOf(engine, parts, state, batch)
+  if (standing !== 'live') return standing
   const now = engine.settings.clock()
   const next = await pack(engine, state.envelope, record.version + 1, now)
   if (next.expiresAt <= now) return 'gone'
   const token = await seal(engine, parts, state, key, next)
-  if (!batch.orphaned) state.settle({ token, key, record: next }, state.outgoing?.created ?? false)
+  if (!batch.orphaned) state.settle({ token, key, record: next }, state.outgoing?.created ?? false, batch.asked)
   return 'saved'
 }
 
-async function move(engine: Engine, parts: Parts, state: State, batch: Batch): Promise<Outcome> {
+async function move(engine: Engine, parts: Parts, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
   const { settings, listeners } = engine
   const previous = state.key
   if (previous === null) throw new Error('a session without a record cannot be moved')
-  if (!(await isLive(engine, parts, state))) return 'gone'
+  const { login } = state
   const automatic = !state.regenerate
+  const { rotatedAt } = state.envelope
+  const standing = await standingOf(engine, parts, state, batch)
+  if (standing !== 'live') return standing
   const now = settings.clock()
   state.envelope.rotatedAt = now
   const record = await pack(engine, state.envelope, 1)
   const key = await drawKey(engine)
-  state.generation = await generationOf(engine, parts, state)
-  const token = await seal(engine, parts, state, key, record)
+  // A session that goes on keeps the generation that it was found live in: a newer one would pass over a revokeAll.
+  if (login) state.generation = await generationOf(engine, parts, state)
+  const token = await seal(engine, parts, state, key, record).catch((error: unknown) => {
+    // Nobody asked for this rotation: what fits without it is not refused.
+    if (automatic && (error as { code?: unknown }).code === 'COOKIE_TOO_LARGE') return null
+    throw error
+  })
+  if (token === null) {
+    if (rotatedAt === undefined) delete state.envelope.rotatedAt
+    else state.envelope.rotatedAt = rotatedAt
+    state.rotate = false
+    return batch.empty ? 'nothing' : 'elsewhere'
+  }
   const successor = { key, token, automatic }
-  if (parts.revocations !== null && !(await parts.revocations.retire(engine, previous, state.envelope, successor))) {
-    return 'gone'
+  if (parts.revocations !== null && !(await parts.revocations.retire(engine, previous, state, successor))) {
+    const latest = await standingOf(engine, parts, state, batch)
+    return latest === 'live' ? 'gone' : latest
   }
   if (batch.orphaned) state.ended.push({ key, record })
-  else state.settle({ token, key, record }, false)
+  else state.settle({ token, key, record }, false, batch.asked)
   listeners.emit('rotated', {
     at: now,
     id: idOf(key),
@@ -134,22 +146,55 @@ async function touch(engine: Engine, parts: Parts, state: State): Promise<Outcom
   const { settings } = engine
   const { key, record } = state
   if (key === null || record === null || state.headersSent) return 'nothing'
-  if (!(await isLive(engine, parts, state))) return 'gone'
+  const { asked } = state
+  const standing = await standingOf(engine, parts, state, null)
+  if (standing !== 'live') return standing === 'elsewhere' ? 'moved' : 'gone'
   const expiresAt = Math.max(record.expiresAt, deadline(state.envelope, settings.clock(), settings.timeouts))
   const next = { ...record, version: record.version + 1, expiresAt }
   const token = await seal(engine, parts, state, key, next)
-  if (state.record === record) state.settle({ token, key, record: next }, false)
+  if (state.record === record) state.settle({ token, key, record: next }, false, asked)
   return 'touched'
 }
 
-/** Whether nobody has ended or moved the session since it was opened: a response must not bring it back. */
-async function isLive(engine: Engine, { revocations }: Parts, state: State): Promise<boolean> {
-  const { key, record } = state
-  if (revocations === null || key === null || record === null) return true
+async function end(engine: Engine, { revocations }: Parts, { key, record }: Place): Promise<void> {
+  const { settings, listeners } = engine
+  const envelope = settings.codec.decode(record.payload)
+  if (revocations !== null && envelope !== null) await revocations.end(engine, key, envelope, record)
+  listeners.emit('destroyed', { at: settings.clock(), id: idOf(key), ...ownerOf(envelope ?? {}) })
+}
+
+/**
+ * Whether nobody has ended or moved the session since it was opened: a response must not bring it back. `elsewhere`
+ * when an automatic rotation has moved it and the state has followed.
+ */
+async function standingOf(
+  engine: Engine,
+  parts: Parts,
+  state: State,
+  batch: Batch | null,
+): Promise<'live' | 'gone' | 'elsewhere'> {
+  const { revocations } = parts
+  const { key, record, restarts } = state
+  if (revocations === null || key === null || record === null) return 'live'
   const envelope = engine.settings.codec.decode(record.payload)
-  const standing = await revocations.check(engine, { key, generation: state.generation, envelope: envelope ?? {} })
-  if (standing.kind === 'live') state.generation = standing.generation
-  return standing.kind === 'live'
+  const standing = await revocations.check(
+    engine,
+    { key, generation: state.generation, envelope: envelope ?? {} },
+    false,
+  )
+  if (standing.kind === 'live') {
+    if (state.restarts === restarts) state.generation = standing.generation
+    return 'live'
+  }
+  if (standing.kind !== 'moved') return 'gone'
+  const found = await load(engine, parts, standing.token, true)
+  if (found.kind !== 'live' || state.restarts !== restarts) return 'gone'
+  state.token = found.token
+  state.generation = found.generation ?? ''
+  state.rotate = false
+  state.outgoing = { token: found.token, created: false }
+  state.rebase(found, batch === null ? found.envelope : batch.replay(found.envelope))
+  return 'elsewhere'
 }
 
 async function generationOf(engine: Engine, { revocations }: Parts, { envelope }: State): Promise<string> {

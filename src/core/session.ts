@@ -159,6 +159,7 @@ export class LiveSession implements Session<AnyData, AnyData> {
   regenerate(): void {
     assertCookie(this.#state, 'regenerate()')
     this.#state.accessed = this.#state.regenerate = true
+    this.#state.asked++
   }
 
   destroy(): void {
@@ -179,6 +180,7 @@ export class LiveSession implements Session<AnyData, AnyData> {
     const device = deviceOf(state.exchange?.header('user-agent') ?? null)
     this.#write({ op: 'login', userId, at: this.#host.now(), device, keep: options.keep })
     state.regenerate = state.login = true
+    state.asked++
   }
 
   logout({ clearSiteData = false }: LogoutOptions = {}): void {

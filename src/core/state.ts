@@ -40,6 +40,8 @@ export class State {
   accessed = false
   regenerate = false
   login = false
+  /** Counts the calls of `regenerate` and `login`, so that a commit takes no later one for its own. */
+  asked = 0
   touch = false
   /** The token is due for an automatic rotation. */
   rotate = false
@@ -130,12 +132,13 @@ export class State {
   }
 
   /** The session lives under a token that the client is yet to get. */
-  settle({ token, key, record }: Placed, created: boolean): void {
+  settle({ token, key, record }: Placed, created: boolean, asked: number): void {
     this.token = token
     this.key = key
     this.record = record
     this.outgoing = { token, created }
-    this.regenerate = this.login = this.rotate = false
+    this.rotate = false
+    if (asked === this.asked) this.regenerate = this.login = false
   }
 
   /** Leaves the stored session behind; what is written from now on belongs to a new one. */
@@ -165,11 +168,13 @@ export class Batch {
   readonly #state: State
   readonly #flash: ReturnType<FlashBag['takeChanges']> | null
   readonly #restarts: number
+  readonly asked: number
 
   constructor(state: State) {
     state.collect()
     this.#state = state
     this.#restarts = state.restarts
+    this.asked = state.asked
     this.intents = state.intents
     state.intents = []
     this.#flash = state.flash?.takeChanges() ?? null

@@ -24,6 +24,10 @@ export interface IoRedis {
     readonly keyPrefix?: string | undefined
     readonly host?: string | undefined
     readonly port?: number | undefined
+    /** False: of a write that was sent twice the second is refused by the first, and counted all the same. */
+    readonly autoResendUnfulfilledCommands?: boolean | undefined
+    /** Of a cluster: 0, for the same reason. */
+    readonly retryDelayOnFailover?: number | undefined
   }
   call(name: string, args: string[]): Promise<unknown>
   nodes?(role: 'master'): IoRedis[]
@@ -76,7 +80,14 @@ function viaIoRedis(client: IoRedis): RedisLink {
     (node: IoRedis): Send =>
     ([name = '', ...args]) =>
       node.call(name, args)
-  const link = alone(sendTo(client), client.options.keyPrefix)
+  const { keyPrefix, autoResendUnfulfilledCommands, retryDelayOnFailover } = client.options
+  if (client.nodes === undefined ? autoResendUnfulfilledCommands !== false : retryDelayOnFailover !== 0) {
+    throw new SessionError(
+      'CONFIG_INVALID',
+      'redisStore: ioredis repeats writes: set autoResendUnfulfilledCommands to false (Cluster: retryDelayOnFailover to 0).',
+    )
+  }
+  const link = alone(sendTo(client), keyPrefix)
   if (client.nodes === undefined) return link
   return cluster(link, () =>
     (client.nodes?.('master') ?? []).map((node) => ({

@@ -29,7 +29,7 @@ export function sealedCookie({ revocation }: SealedCookieOptions = {}): SealedSt
     revocation: revocation ?? null,
 
     seal({ key, generation, record: { payload, version, expiresAt } }, sealer) {
-      const text = `${key} ${generation} ${version} ${expiresAt} ${payload.length}\n${payload}`
+      const text = `${key} ${generation} ${version} ${Math.floor(expiresAt)} ${payload.length}\n${payload}`
       return sealer.seal(text.padEnd(Math.ceil(text.length / paddingStep) * paddingStep))
     },
 

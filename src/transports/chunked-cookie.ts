@@ -15,6 +15,8 @@ export interface ChunkedCookieOptions extends CookieOptions {
 
 /** Room for the suffix of a name and for the number of chunks. */
 const overhead = 4
+const mostOfOne = 4
+const mostCandidates = 8
 
 /**
  * As `cookieTransport`, for tokens that one cookie cannot hold: a sealed session above some 3,900 characters.
@@ -43,15 +45,20 @@ export function chunkedCookie(options: ChunkedCookieOptions = {}, limits: Cookie
     capacity: chunks * room,
     read(exchange) {
       const header = exchange.header('cookie')
-      return first.read(exchange).map((value, at) => {
+      return first.read(exchange).flatMap((value, at) => {
         const [, count, begin] = /^([23])\.(.*)$/.exec(value) ?? []
         if (count === undefined || begin === undefined) return value
-        const rest = others.slice(0, Number(count) - 1).map((other) => {
-          // Browsers send the cookies of one path together, so those in the same place belong together.
-          const values = cookieValues(header, other.name)
-          return values[at] ?? values[0] ?? ''
-        })
-        return begin + rest.join('')
+        // Another path or a parent domain may have set one of them alone: which belong together, their seal tells.
+        let joined = [begin]
+        for (const other of others.slice(0, Number(count) - 1)) {
+          const values = cookieValues(header, other.name, mostOfOne)
+          if (values.length === 0) return [begin]
+          const inPlace = values.splice(at, 1)
+          joined = joined
+            .flatMap((left) => [...inPlace, ...values].map((right) => left + right))
+            .slice(0, mostCandidates)
+        }
+        return joined
       })
     },
     write(exchange, token, facts) {

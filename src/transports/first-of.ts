@@ -28,6 +28,7 @@ export function firstOf(...transports: Transport[]): Transport {
 
   return {
     name: first.name,
+    capacity: Math.min(...writable.map(({ capacity = 65_536 }) => capacity)),
     vary: combined(transports.map((transport) => transport.vary)),
     read(exchange) {
       for (const transport of transports) {

@@ -31,7 +31,7 @@ const connectors: Record<string, (cluster: RedisCluster) => Promise<Connected>> 
   async ioredis({ nodes }) {
     const client = new Cluster(
       nodes.map(({ host, port }) => ({ host, port })),
-      { redisOptions: { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 } },
+      { retryDelayOnFailover: 0, redisOptions: { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 } },
     ).on('error', () => undefined)
     return { client, end: () => client.disconnect() }
   },

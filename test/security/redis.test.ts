@@ -8,7 +8,7 @@ import { startRedis } from '../services/redis.ts'
 import { monitorOf } from '../stores/redis/monitor.ts'
 
 const server = await startRedis()
-const client = new Redis(server.port)
+const client = new Redis(server.port, { autoResendUnfulfilledCommands: false })
 const monitor = await monitorOf(server.port)
 afterAll(async () => {
   monitor.close()
@@ -132,7 +132,11 @@ it('SEC-85 redisStore needs no more rights than its page names', async () => {
   const rights = /A minimal ACL: `([^`]+)`/.exec(page)?.[1]?.split(/\s+/) ?? []
   expect(rights.length).toBeGreaterThan(5)
   await client.call('ACL', ['SETUSER', 'application', 'on', '>password', 'resetkeys', '-@all', ...rights])
-  const limited = new Redis(server.port, { username: 'application', password: 'password' })
+  const limited = new Redis(server.port, {
+    username: 'application',
+    password: 'password',
+    autoResendUnfulfilledCommands: false,
+  })
   const clock = manualClock(Date.now())
   const store = redisStore({ client: limited, clock })
   const day = 86_400_000

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadPackage } from '../../src/stores/_open-client.ts'
 import { connectIoredis } from '../../src/stores/_open-ioredis.ts'
@@ -15,10 +16,12 @@ import { redisAnswers, startRedis } from '../services/redis.ts'
 
 const record = { payload: 'first', version: 1, expiresAt: 4_000_000_000_000, userId: 'user' }
 const servers: Server[] = []
+const { userId: _, ...anonymous } = record
 let keys = 0
 
 afterAll(async () => {
   await guarded.proxy.close()
+  await single.proxy.close()
   for (const server of servers.reverse()) await server.close()
 })
 
@@ -57,13 +60,30 @@ async function startSentinel(): Promise<{ master: Server; proxy: TcpProxy; senti
   return { master, proxy, sentinel }
 }
 
+/** A cluster of one node, which clients know by the address of the proxy. */
+async function startSingle(): Promise<{ text: string; proxy: TcpProxy }> {
+  let port = 0
+  const proxy = await proxyTo(() => port)
+  const announced = ['--cluster-announce-ip', '127.0.0.1', '--cluster-announce-port', String(proxy.port)]
+  const server = await startRedis(['--cluster-enabled', 'yes', ...announced])
+  servers.push(server)
+  port = server.port
+  const client = await createClient({ socket: { port } }).connect()
+  await client.clusterAddSlotsRange({ start: 0, end: 16383 })
+  await eventually(async () => expect(await client.clusterInfo()).toContain('cluster_state:ok'))
+  await client.close()
+  return { text: `redis+cluster://127.0.0.1:${proxy.port}`, proxy }
+}
+
 let cluster: string
+let single: Awaited<ReturnType<typeof startSingle>>
 let guarded: Awaited<ReturnType<typeof startSentinel>>
 
 beforeAll(async () => {
   const { host, port } = await sharedServer('redis-cluster')
   cluster = `${host}:${port}`
   guarded = await startSentinel()
+  single = await startSingle()
 }, 120_000)
 
 describe('B15 X11 openStore of several Redis', { timeout: 60_000 }, () => {
@@ -158,6 +178,27 @@ describe.each([
       await end()
     }
   })
+
+  it.each(['cluster', 'sentinel'] as const)(
+    'REL-07 a %s: a command whose answer is lost is not sent again',
+    async (which) => {
+      const text = { cluster: single.text, sentinel: `redis+sentinel://127.0.0.1:${guarded.sentinel.port}/mymaster` }[
+        which
+      ]
+      const proxy = which === 'cluster' ? single.proxy : guarded.proxy
+      const { store, firstAttempt, end } = await opened(text)
+      await firstAttempt
+      for (let round = 0; round < 3; round++) {
+        await eventually(() => store.read(newKey()))
+        const key = newKey()
+        const lost = proxy.cutReplies((request) => request.includes(key), { times: 1 })
+        // A second time it would be told that the key is taken.
+        await expect((async () => store.create(key, anonymous))()).rejects.toThrow()
+        expect(lost.count).toBe(1)
+      }
+      await end()
+    },
+  )
 
   it('a lost connection fails the waiting command, and nothing is sent again later', async () => {
     const server = await startRedis()

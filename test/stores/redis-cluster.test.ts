@@ -11,7 +11,7 @@ const rootNodes = [{ url: `redis://${host}:${port}` }]
 const clients = {
   redis: await createCluster({ rootNodes }).connect(),
   'redis 5': await createCluster5({ rootNodes }).connect(),
-  ioredis: new Cluster([{ host, port }]),
+  ioredis: new Cluster([{ host, port }], { retryDelayOnFailover: 0 }),
 }
 
 afterAll(() => {

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
@@ -9,7 +9,7 @@ import { monitorOf } from './redis/monitor.ts'
 
 const day = 86_400_000
 const server = await startRedis()
-const client = new Redis(server.port)
+const client = new Redis(server.port, { autoResendUnfulfilledCommands: false })
 const monitor = await monitorOf(server.port)
 afterAll(async () => {
   monitor.close()
@@ -263,7 +263,7 @@ describe('L21 redisStore', () => {
       url: `redis://127.0.0.1:${server.port}`,
       commandOptions: { typeMapping },
     }).connect()
-    const strings = new Redis(server.port, { stringNumbers: true })
+    const strings = new Redis(server.port, { stringNumbers: true, autoResendUnfulfilledCommands: false })
     for (const client of [mine, strings]) {
       const used = redisStore({ client, clock })
       await used.delete(key)
@@ -312,5 +312,21 @@ describe('redisStore refuses', () => {
     [{ wait: { replicas: 1 } }, /wait/],
   ])('%j when it is made', (options, sentence) => {
     expect(refusal(options)).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(sentence) })
+  })
+})
+
+describe('redisStore with ioredis', () => {
+  it('REL-07 refuses a client that sends writes again whose answers were lost', () => {
+    const careless = new Redis(server.port, { lazyConnect: true })
+    const cluster = new Cluster([{ port: server.port }], { lazyConnect: true })
+    for (const client of [careless, cluster]) {
+      expect(() => redisStore({ client })).toThrow(
+        expect.objectContaining({
+          code: 'CONFIG_INVALID',
+          message: expect.stringContaining('retryDelayOnFailover to 0'),
+        }),
+      )
+      client.disconnect()
+    }
   })
 })

@@ -10,7 +10,7 @@ import { type Hook, hooked } from './redis/hooked.ts'
 const hour = 3_600_000
 const day = 24 * hour
 const { host, port } = await sharedServer('redis')
-const client = new Redis(port, host)
+const client = new Redis(port, host, { autoResendUnfulfilledCommands: false })
 afterAll(() => client.disconnect())
 
 let prefixes = 0

@@ -21,7 +21,7 @@ async function start(args: readonly string[] = []): Promise<Server> {
 }
 
 function connectTo({ port }: { readonly port: number }, options: object = {}): Redis {
-  const client = new Redis(port, '127.0.0.1', options)
+  const client = new Redis(port, '127.0.0.1', { autoResendUnfulfilledCommands: false, ...options })
   client.on('error', () => undefined)
   closing.push(() => client.disconnect())
   return client

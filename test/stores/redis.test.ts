@@ -13,6 +13,8 @@ import { sharedServer } from '../services/address.ts'
 
 const { host, port } = await sharedServer('redis')
 const url = `redis://${host}:${port}`
+// Writes are not sent twice.
+const once = { autoResendUnfulfilledCommands: false }
 const pool = createClientPool({ url }, { maximum: 4 })
 await pool.connect()
 const clients = {
@@ -20,8 +22,8 @@ const clients = {
   'redis, RESP2': await createClient({ url, RESP: 2 }).connect(),
   'redis, a pool': pool,
   'redis 5': await createClient5({ url }).connect(),
-  ioredis: new Redis(port, host),
-  'ioredis with a keyPrefix': new Redis(port, host, { keyPrefix: '[app]*:' }),
+  ioredis: new Redis(port, host, once),
+  'ioredis with a keyPrefix': new Redis(port, host, { keyPrefix: '[app]*:', ...once }),
 }
 afterAll(() => {
   for (const client of Object.values(clients)) 'destroy' in client ? client.destroy() : client.disconnect()

@@ -37,10 +37,12 @@ const backends: Record<Target['through'], (target: Target) => Promise<Store>> = 
   },
 
   async ioredis({ at, planted }) {
-    const options = planted === 'resending' ? {} : { autoResendUnfulfilledCommands: false }
-    const client = new Redis({ host: '127.0.0.1', port: Number(at), ...options })
+    const client = new Redis({ host: '127.0.0.1', port: Number(at), autoResendUnfulfilledCommands: false })
     client.on('error', () => undefined)
-    return redisStore({ client })
+    const store = redisStore({ client })
+    // The store refuses such a client, so it becomes one behind its back.
+    if (planted === 'resending') client.options.autoResendUnfulfilledCommands = true
+    return store
   },
 }
 
