@@ -172,7 +172,7 @@ export class LiveSession implements Session<AnyData, AnyData> {
   }
 
   login(userId: string, options: LoginOptions<AnyData> = {}): void {
-    if (typeof userId !== 'string' || userId === '' || userId.length > longestUserId) {
+    if (typeof userId !== 'string' || userId === '' || userId.length > longestUserId || /\p{Cs}/u.test(userId)) {
       throw new SessionError('VALUE_INVALID', `login needs a user id: a string of 1 to ${longestUserId} characters`)
     }
     const state = this.#state

@@ -24,10 +24,16 @@ export interface Documents {
   remove(id: string, cas?: unknown): Promise<boolean>
 }
 
+/** What ends a call that nobody waits for any more: an `AbortSignal`, or several as one. */
+export type Abortable = Pick<AbortSignal, 'throwIfAborted'>
+
 /** The flags that all SDKs of Couchbase give a JSON document. */
 const jsonFlags = 0x02000006
+const daySeconds = 86_400
+/** From here on the SDK sends a date. */
+const monthSeconds = 30 * daySeconds
 /** A record that lives longer is left to its own deadline: servers and SDKs differ in how far they can count. */
-const longestSeconds = 10 * 365 * 86_400
+const longestSeconds = 10 * 365 * daySeconds
 /** A loser of so many races in a row gives up. */
 const maxAttempts = 64
 
@@ -69,7 +75,7 @@ export function documentsOf(client: CouchbaseClient, durabilityLevel: number, cl
 
 /** Makes attempts until one answers something, each on what it reads anew. */
 export async function untilSettled<Outcome>(
-  signal: AbortSignal | undefined,
+  signal: Abortable | undefined,
   attempt: () => Promise<Outcome | undefined>,
 ): Promise<Outcome> {
   for (let lost = 0; lost < maxAttempts; lost++) {
@@ -98,9 +104,11 @@ function isNamed(error: unknown, ...names: string[]): boolean {
 
 /**
  * The expiry for a deadline, seconds from now; 0 for none. One more than the deadline asks for, since the server counts
- * whole seconds and would end a record up to one early. The SDK makes a date of 30 days and more, as the server wants.
+ * whole seconds and would end a record up to one early. The SDK makes a date of 30 days and more, as the server wants;
+ * the server's clock may be fast: a day is added.
  */
 function secondsUntil(expiresAt: number, now: number): number {
   const seconds = Math.ceil((expiresAt - now) / 1000) + 1
-  return seconds > longestSeconds ? 0 : Math.max(seconds, 1)
+  if (seconds > longestSeconds) return 0
+  return seconds < monthSeconds ? Math.max(seconds, 1) : seconds + daySeconds
 }

@@ -31,6 +31,10 @@ const indexes = ['KEY `expires_at` (`expires_at`)', 'KEY `user_id` (`user_id`(19
  * it is lest a server that is not in strict mode cut an id down to that of another user.
  */
 export async function createMysqlTable(execute: MysqlExecute, table: MysqlTable): Promise<void> {
+  const [autocommit] = (await execute('SELECT @@autocommit', [])) as MysqlRows
+  if (Number(autocommit?.[0]) === 0) {
+    throw new Error('mysqlStore: with autocommit off no write would last; give the store a client that has it on.')
+  }
   await execute(
     `CREATE TABLE IF NOT EXISTS ${table.quoted} (
 \`key\` VARBINARY(128) NOT NULL PRIMARY KEY, \`payload\` LONGBLOB NOT NULL, \`version\` BIGINT NOT NULL,

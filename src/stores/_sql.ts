@@ -22,6 +22,8 @@ export interface SqlDialect {
   readonly touch?: string
   /** Replaces the standard template. */
   readonly sweep?: string
+  /** Replaces the standard template. */
+  readonly keysOf?: string
   /** How columns keep text, any characters of it; default: as it is. `decode` gets what the driver answers. */
   readonly text?: {
     encode(text: string, column: 'payload' | 'user_id'): SqlValue
@@ -85,8 +87,8 @@ WHERE [key] > {after} AND [key] >= {prefix} AND [key] < {end} AND [expires_at] >
 
 /** What the operations of a store are in SQL, each a single statement. `table` as `tableName` gives it. */
 export function sqlStatements(dialect: SqlDialect, table: string): SqlStatements {
-  const { create, replace, touch, sweep } = { ...templates, ...dialect }
-  const all = { ...templates, create, replace, touch, sweep }
+  const { create, replace, touch, sweep, keysOf } = { ...templates, ...dialect }
+  const all = { ...templates, create, replace, touch, sweep, keysOf }
   const compile = ([name, template]: [string, string]) => [name, statement(name as SqlOperation, template)]
 
   function statement(name: SqlOperation, template: string): SqlStatement {

@@ -35,9 +35,10 @@ const longestPrefix = 100
  * Sessions in a Couchbase collection, one document each, and one for each owner's index.
  *
  * `read` and `delete` are one command, and so is `create` without an owner; `replace` and `touch` are a read and a
- * conditional write, repeated if another writer came between them. Noting an owner takes two more. The SDK has its own
- * timeouts and no signals: an aborted call ends after the command that it is at. Throws `CONFIG_INVALID` for a client of
- * another kind, a prefix that is too long or has control characters, and an unknown durability.
+ * conditional write, repeated if another writer came between them. Noting an owner takes two more, which calls of the
+ * same owner at the same time share. The SDK has its own timeouts and no signals: an aborted call ends after the command
+ * that it is at, or with the note that it shares. Throws `CONFIG_INVALID` for a client of another kind, a prefix that is
+ * too long or has control characters, and an unknown durability.
  */
 export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserIndex {
   const { client, prefix = 'coatcheck:', durability, clock = () => Date.now() } = options

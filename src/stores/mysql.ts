@@ -69,6 +69,8 @@ VALUES ({key}, {payload}, {version}, {expiresAt}, {userId}) ON DUPLICATE KEY UPD
 WHERE [key] = {key} AND [expires_at] + 0 > {now}`,
   replace: `UPDATE [table] SET [payload] = {payload}, [version] = {version}, [expires_at] = {expiresAt}, [user_id] = {userId}
 WHERE [key] = {key} AND [version] = {expectedVersion} AND [expires_at] + 0 > {now}`,
+  // Whatever `sql_select_limit` is.
+  keysOf: 'SELECT [key] FROM [table] WHERE [user_id] = {userId} AND [expires_at] > {now} LIMIT 18446744073709551615',
   // A text would be sent in the character set of the connection. What comes back is a Buffer.
   text: { encode: (text) => Buffer.from(text), decode: String },
 }
@@ -95,6 +97,9 @@ export function mysqlStore(options: MysqlStoreOptions): MysqlStore {
   const client = checkedClient(options.client)
   const table: MysqlTable = { name, schema, quoted: tableName('mysqlStore', dialect, name, schema) }
   const store = sqlStore('mysql', { dialect, statements: sqlStatements(dialect, table.quoted), run, clock })
+  // The server undoes the whole transaction, so on a connection the repeated statement would stand alone: what the caller
+  // did before it would be gone without a word. A pool has no transaction of the caller's.
+  const mayRepeat = 'getConnection' in client
   const findDue = `SELECT \`key\` FROM ${table.quoted} WHERE \`expires_at\` <= ? LIMIT ${sweepBatch}`
 
   const execute: MysqlExecute = async (sql, values) => {
@@ -104,14 +109,13 @@ export function mysqlStore(options: MysqlStoreOptions): MysqlStore {
         const [answer] = await client.execute(statement, values as Array<string | number | null | Buffer>)
         return answer as MysqlRows | MysqlHeader
       } catch (error) {
-        if ((error as { errno?: unknown }).errno !== deadlock || left === 0) throw error
+        if (!mayRepeat || (error as { errno?: unknown }).errno !== deadlock || left === 0) throw error
       }
     }
   }
 
   async function run({ name, text }: SqlStatement, values: SqlValue[]): Promise<SqlResult> {
-    // MySQL takes a LIMIT as an integer or a text; numbers are sent as floating-point ones.
-    const answer = await execute(text, name === 'list' ? [...values.slice(0, -1), String(values.at(-1))] : values)
+    const answer = await execute(text, name === 'list' ? listValues(values) : values)
     if ('affectedRows' in answer) return { rows: [], changed: changedBy(name, answer) }
     return { rows: answer, changed: 0 }
   }
@@ -135,14 +139,24 @@ WHERE r.\`key\` IN (${padded.map(() => '?').join(', ')}) AND r.\`expires_at\` <=
         signal?.throwIfAborted()
         const rows = (await execute(findDue, [now])) as MysqlRows
         const keys = rows.map(([key]) => key as SqlValue).slice(0, limit - removed)
-        if (keys.length > 0) removed += await removeDue(keys, now)
-        if (rows.length < sweepBatch) break
+        const count = keys.length > 0 ? await removeDue(keys, now) : 0
+        removed += count
+        // None: a snapshot, or a replica, still shows what is gone already.
+        if (rows.length < sweepBatch || count === 0) break
       }
       return removed
     },
 
     createTable: () => createMysqlTable(execute, table),
   }
+}
+
+/**
+ * MySQL takes a LIMIT as an integer or a text; numbers are sent as floating-point ones. A blank sorts below every key, as
+ * an empty text does, which some servers take for null (EMPTY_STRING_IS_NULL).
+ */
+function listValues(values: readonly SqlValue[]): SqlValue[] {
+  return [...values.slice(0, -1).map((value) => (value === '' ? ' ' : value)), String(values.at(-1))]
 }
 
 function changedBy(operation: SqlStatement['name'], { affectedRows, insertId }: MysqlHeader): number {

@@ -57,6 +57,45 @@ describe('couchbaseStore', () => {
     ])
   })
 
+  it('notes sign-ins of one user at the same time together', async () => {
+    const { store, clock, sent } = recordedStore()
+    const record = { payload: '', version: 1, expiresAt: clock() + hour, userId: 'user' }
+    const keys = Array.from({ length: 300 }, (_, index) => `${key}${index}`)
+    const commands = await sent(async () => {
+      const early = keys.slice(0, 100).map((each) => store.create(each, record))
+      // The first note is under way when the others come.
+      await Promise.resolve()
+      await Promise.resolve()
+      const late = keys.slice(100).map((each) => store.create(each, record))
+      expect(new Set(await Promise.all([...early, ...late]))).toEqual(new Set([true]))
+    })
+    const index = commands.filter((command) => command.endsWith('index'))
+    expect(index).toEqual(['get index', 'insert index', 'get index', 'replace index'])
+    expect((await store.keysOf('user')).sort()).toEqual(keys.sort())
+  })
+
+  it('notes the sign-ins of a user although one of them is aborted, or the note before them failed', async () => {
+    const clock = manualClock()
+    const record = { payload: '', version: 1, expiresAt: clock() + hour, userId: 'user' }
+    const failure = new Error('the connection broke')
+    let failing = true
+    const watched = watchedCollection(client, () => {
+      if (failing) throw failure
+    })
+    const store = couchbaseStore({ client: watched, prefix: newPrefix(), clock })
+    const failed = expect(store.create(`${key}0`, record)).rejects.toBe(failure)
+    await Promise.resolve()
+    const signal = AbortSignal.abort(new Error('nobody waits'))
+    const aborted = expect(store.create(`${key}1`, record, { signal })).rejects.toThrow('nobody waits')
+    const created = store.create(`${key}2`, record)
+    failing = false
+    await Promise.all([failed, aborted])
+    expect(await created).toBe(true)
+    expect(await store.keysOf('user')).toEqual([`${key}2`])
+    expect(await store.read(`${key}1`)).toBe(null)
+    await expect(store.create(`${key}3`, record, { signal })).rejects.toThrow('nobody waits')
+  })
+
   it('gives documents an expiry that never ends a record early', async () => {
     const { store, clock, expiries } = recordedStore()
     const expiryFor = async (ms: number) => {
@@ -66,7 +105,10 @@ describe('couchbaseStore', () => {
     expect(await expiryFor(1)).toBe(2)
     expect(await expiryFor(second)).toBe(2)
     expect(await expiryFor(second + 1)).toBe(3)
-    expect(await expiryFor(40 * day)).toBe(40 * 86_400 + 1)
+    // The SDK makes a date of 30 days and more, which the server compares with its own clock.
+    expect(await expiryFor(30 * day - 2 * second)).toBe(30 * 86_400 - 1)
+    expect(await expiryFor(30 * day - second)).toBe(31 * 86_400)
+    expect(await expiryFor(40 * day)).toBe(41 * 86_400 + 1)
     // 0 is for ever, which none with a deadline in the past must be.
     for (const past of [0, -1, -second, -day, -clock() - day]) expect(await expiryFor(past)).toBe(1)
     expect(await expiryFor(3660 * day)).toBe(0)

@@ -318,7 +318,9 @@ describe('mysqlStore', () => {
   it('tries a statement again that the server gave up to end a deadlock', async () => {
     const table = newTable()
     const seen: unknown[] = []
-    const client: MysqlClient = {
+    // By `getConnection` the store knows a pool.
+    const client: MysqlClient & { getConnection: unknown } = {
+      getConnection: pool.getConnection,
       execute: (...call) =>
         pool.execute(...call).catch((error) => {
           seen.push(error.code)

@@ -1,5 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
+import * as redis6 from 'redis'
 import { createClient } from 'redis'
+import * as redis5 from 'redis5'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
 import { redisStore } from '../../src/stores/redis.ts'
@@ -287,18 +289,50 @@ describe('L21 redisStore', () => {
     )
     expect((await store.list({ limit: 5, cursor: page.cursor })).entries).not.toEqual(page.entries)
   })
+
+  it.each([
+    '0',
+    '0.0.0',
+    '0.x.0.',
+    '0.-1.0.',
+    '0.1.5.0.',
+    '0.2.0.',
+    '0.1e9.0.',
+    '0.__proto__.0.',
+    '0.0.abc.',
+    '0.0.-1.',
+    '0.0.0.\n',
+    '0.0.0.a b',
+    'NaN.0.0.',
+    `0.0.${'9'.repeat(21)}.`,
+  ])('says that %j is no cursor of its own', async (cursor) => {
+    await expect(store.list({ limit: 5, cursor })).rejects.toThrow('redisStore: the cursor is not one of its own.')
+  })
+
+  it('shows no record by a cursor that the listing would not show', async () => {
+    await store.create('wanted-record-of-a-listing', anonymous)
+    await store.create('record-of-a-listing', anonymous)
+    await client.set('coatcheck:short', (await client.get('coatcheck:record-of-a-listing')) ?? '')
+    const cursor = '0.1.0.record-of-a-listing,short,,wanted-record-of-a-listing'
+    const { entries, cursor: next } = await store.list({ limit: 5, cursor, prefix: 'wanted' })
+    expect(entries.map((entry) => entry.key)).toEqual(['wanted-record-of-a-listing'])
+    expect(next).toBeNull()
+    expect((await store.list({ limit: 5, cursor })).entries).toHaveLength(2)
+    expect((await store.list({ limit: 5, cursor: '' })).entries).toHaveLength(2)
+  })
 })
 
-describe('redisStore refuses', () => {
-  const refusal = (options: object) => {
-    try {
-      redisStore({ client, ...options } as never)
-    } catch (error) {
-      return error
-    }
-    return null
+/** What it throws when it is made with these options. */
+function refusal(options: object): unknown {
+  try {
+    redisStore({ client, ...options } as never)
+  } catch (error) {
+    return error
   }
+  return null
+}
 
+describe('redisStore refuses', () => {
   it.each([
     [{ client: undefined }, /client/],
     [{ client: {} }, /client/],
@@ -312,6 +346,34 @@ describe('redisStore refuses', () => {
     [{ wait: { replicas: 1 } }, /wait/],
   ])('%j when it is made', (options, sentence) => {
     expect(refusal(options)).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(sentence) })
+  })
+})
+
+describe('redisStore with redis', () => {
+  const rootNodes = [{ url: 'redis://localhost' }]
+  const sentinelRootNodes = [{ host: 'localhost', port: 26379 }]
+  for (const [version, redis] of Object.entries({ 'redis 6': redis6, redis5 })) {
+    it(`refuses a client that answers by callbacks, ${version}`, () => {
+      expect(refusal({ client: redis.createClient().legacy() })).toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('legacy'),
+      })
+    })
+
+    it(`takes every other, connected or not, ${version}`, () => {
+      const clients = [
+        redis.createClient(),
+        redis.createClient().withTypeMapping({}),
+        redis.createClientPool(),
+        redis.createCluster({ rootNodes }),
+        redis.createSentinel({ name: 'main', sentinelRootNodes }),
+      ]
+      for (const client of clients) expect(refusal({ client })).toBeNull()
+    })
+  }
+
+  it('takes whatever sends commands', () => {
+    expect(refusal({ client: { sendCommand: (command: string[]) => client.call('ECHO', command) } })).toBeNull()
   })
 })
 

@@ -110,6 +110,79 @@ describe('the index of redisStore', () => {
     expect((await entries('ann')).length).toBeLessThanOrEqual(4)
   })
 
+  it('REL-30 is cleared of what leads nowhere as it grows, so that signing in and out all day does not fill it', async () => {
+    let looks = 0
+    const { clock, faulty, entries, record } = stage(async ([name], send) => {
+      if (name === 'ZRANGEBYSCORE') looks++
+      return send()
+    })
+    await faulty.create('a-record-that-stays-alive', record({ expiresAt: clock() + 11 * hour }))
+    let most = 0
+    for (let round = 0; round < 700; round++) {
+      const each = `a-record-of-round-${round}`
+      await faulty.create(each, record())
+      await faulty.delete(each)
+      clock.advance(30_000)
+      if (round > 250) most = Math.max(most, (await entries('ann')).length)
+    }
+    // A few sign-ins more go by while it is cleared.
+    expect(most).toBeLessThan(300)
+    expect(looks).toBeGreaterThan(1)
+    expect(looks).toBeLessThan(10)
+    expect(await faulty.keysOf('ann')).toEqual(['a-record-that-stays-alive'])
+  })
+
+  it('is looked through when it has doubled, not with every sign-in or renewed entry', async () => {
+    const looked: number[] = []
+    let made = 0
+    const { clock, faulty, record } = stage(async ([name], send) => {
+      if (name === 'ZRANGEBYSCORE') looked.push(made)
+      return send()
+    })
+    while (made < 1100) expect(await faulty.create(`a-record-of-round-${made++}`, record())).toBe(true)
+    expect(looked).toEqual([256, 512, 1024])
+    while (made > 1024) await faulty.delete(`a-record-of-round-${--made}`)
+    expect(await faulty.touch('a-record-of-round-0', clock() + 2 * day)).toBe(true)
+    expect(looked).toHaveLength(3)
+  })
+
+  it('lets a sign-in succeed when it cannot be cleared', async () => {
+    let faults = 0
+    const { faulty, record } = stage(async ([name], send) => {
+      if (name !== 'ZRANGEBYSCORE') return send()
+      faults++
+      throw new Error('planted')
+    })
+    for (let round = 0; round < 257; round++)
+      expect(await faulty.create(`a-record-of-round-${round}`, record())).toBe(true)
+    expect(faults).toBe(1)
+  })
+
+  it('REL-30 is read with a bounded number of commands at once, and none after the signal', async () => {
+    let underWay = 0
+    let most = 0
+    let sent = 0
+    const stop = new AbortController()
+    const { prefix, clock, store, faulty, record } = stage(async ([name], send) => {
+      if (name !== 'GETRANGE') return send()
+      sent++
+      most = Math.max(most, ++underWay)
+      const answer = await send()
+      underWay--
+      return answer
+    })
+    const keys = Array.from({ length: 400 }, (_, index) => `a-record-of-many-${String(index).padStart(3, '0')}`)
+    await Promise.all(keys.map((each) => store.create(each, record())))
+    const gone = Array.from({ length: 400 }, (_, index) => [String(clock() + day), `a-record-that-is-gone-${index}`])
+    await client.zadd(`${prefix}u=ann`, ...gone.flat())
+    expect((await faulty.keysOf('ann')).sort()).toEqual(keys)
+    expect(most).toBeLessThanOrEqual(128)
+    expect(sent).toBe(800)
+    stop.abort(new Error('enough'))
+    await expect(faulty.keysOf('ann', { signal: stop.signal })).rejects.toThrow('enough')
+    expect(sent).toBe(800)
+  })
+
   it('knows a record as long as it lives, by whatever its deadline was moved', async () => {
     const { clock, store, record } = stage()
     await store.create(key, record())

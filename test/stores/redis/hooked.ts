@@ -7,7 +7,7 @@ export type Hook = (command: readonly string[], send: () => Promise<unknown>) =>
 /** A client whose commands pass through a hook, which may refuse them, hold them, or lose their answers. */
 export function hooked(client: Redis, hook: Hook): IoRedis {
   return {
-    options: {},
+    options: { autoResendUnfulfilledCommands: false },
     call: (name, args) => hook([name, ...args], () => client.call(name, args)),
   }
 }

@@ -61,3 +61,14 @@ describe('sessions.users', () => {
     )
   })
 })
+
+describe('login', () => {
+  it('refuses a user id that databases would take for another: with half of a character in it', async () => {
+    const sessions = createSessions({ store: memoryStore() })
+    const session = await sessions.open(null)
+    for (const id of ['bob\ud800', '\udc00', 'a\ud83dz']) {
+      expect(() => session.login(id)).toThrow(expect.objectContaining({ code: 'VALUE_INVALID' }))
+    }
+    session.login('bob\u{1f600}\ufffd')
+  })
+})
