@@ -66,9 +66,14 @@ export function linkTo(given: RedisClient): RedisLink {
   if ('call' in client) return viaIoRedis(client)
   if ('nodeClient' in client) return viaNodeRedis(client)
   if ('getMasterNode' in client) return alone((command) => client.sendCommand(false, command))
-  if ('sendCommand' in client) return alone((command) => client.sendCommand(command))
+  // Not what `legacy()` of `redis` makes, which has all commands, but no connection, and answers by callbacks.
+  if ('sendCommand' in client && ('connect' in client || !('GET' in client)))
+    return alone((command) => client.sendCommand(command))
   if ('send' in client) return alone(([name = '', ...args]) => client.send(name, args))
-  throw new SessionError('CONFIG_INVALID', 'redisStore: client must be a client of redis, ioredis or Bun.')
+  throw new SessionError(
+    'CONFIG_INVALID',
+    'redisStore: client must be a client of redis (not its legacy()), ioredis or Bun.',
+  )
 }
 
 function alone(send: Send, keyPrefix = ''): RedisLink {

@@ -4,6 +4,8 @@ import type { RedisLink } from './_redis-client.ts'
 const mostKeys = 1000
 const mostCommands = 20
 
+const recordKey = /^[\w-]{16,128}$/
+
 export interface ScanQuery {
   /** What comes before the record's key. */
   readonly prefix: string
@@ -19,6 +21,8 @@ export interface ScanQuery {
  *
  * The cursor names the set of masters, the place among them, the master's own cursor, and the keys that were found
  * beyond `limit`. When the masters have changed since, the scan starts again, lest the keys of a new one be missed.
+ *
+ * @throws Error for a cursor of another form: it may come from a visitor.
  */
 export async function scanKeys(
   link: RedisLink,
@@ -32,8 +36,11 @@ export async function scanKeys(
   const set = String(sum)
   const place = (cursor ?? '').split('.')
   const [at = '0', from = '0', left = ''] = place.shift() === set ? place : []
-  const keys = left.split(',').filter(Boolean)
   let master = Number(at)
+  if ((cursor && !/^\d+\.\d+\.\d{1,20}\.[\w,-]*$/.test(cursor)) || master > masters.length) {
+    throw new Error('redisStore: the cursor is not one of its own.')
+  }
+  const keys = left.split(',').filter((key) => recordKey.test(key) && key.startsWith(start))
   let next = from
   let step = 1
   for (let sent = 0; sent < mostCommands && keys.length < limit; sent++) {
@@ -43,7 +50,7 @@ export async function scanKeys(
     const count = Math.min(mostKeys, (limit - keys.length) * step)
     const reply = await send(['SCAN', next, 'MATCH', pattern, 'COUNT', String(count)])
     const [answer, names] = reply as [unknown, unknown[]]
-    const found = names.map((name) => String(name).slice(before.length)).filter((key) => /^[\w-]{16,128}$/.test(key))
+    const found = names.map((name) => String(name).slice(before.length)).filter((key) => recordKey.test(key))
     keys.push(...found)
     // Sessions may be rare among the keys: look at more of them at a time, but never find many more than are wanted.
     if (found.length === 0) step *= 2

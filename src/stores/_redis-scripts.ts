@@ -34,7 +34,7 @@ return 1`)
 
 /**
  * Puts a record into its owner's index, until the end of the day of its deadline, and drops the entries of days that are
- * over. So a deadline that moves within its day needs no new entry.
+ * over. So a deadline that moves within its day needs no new entry. Answers how many there are if this one is new, else 0.
  *
  * KEYS: the index. ARGV: now; the deadline; the record's key. The score is that end plus the time of day of the writing.
  */
@@ -42,8 +42,9 @@ export const addEntry: RedisScript = script(`local k,now,d,m=KEYS[1],unpack(ARGV
 redis.call('ZREMRANGEBYSCORE',k,'-inf',now)
 local old=redis.call('ZSCORE',k,m) or 0
 local s=math.max(math.floor(d/864e5)+1,math.floor(old/864e5))*864e5+now%864e5
-redis.call('ZADD',k,s,m)
-redis.call('PEXPIRE',k,math.max(math.ceil(s-now),redis.call('PTTL',k)))`)
+local new=redis.call('ZADD',k,s,m)
+redis.call('PEXPIRE',k,math.max(math.ceil(s-now),redis.call('PTTL',k)))
+return new*redis.call('ZCARD',k)`)
 
 /**
  * Drops entries whose records are missing, unless they were written within an hour of this time of day: then the record

@@ -17,10 +17,14 @@ export interface SqlResult {
   readonly changed: number
 }
 
-/** Runs one statement. A driver that has its answer at hand may give it without a promise. */
+/**
+ * Runs one statement. A driver that has its answer at hand may give it without a promise.
+ *
+ * `values` is asked anew for every attempt: they hold the time, and a record may expire between two of them.
+ */
 export type SqlRun = (
   statement: SqlStatement,
-  values: SqlValue[],
+  values: () => SqlValue[],
   options: StoreCallOptions | undefined,
 ) => Eventually<SqlResult>
 
@@ -45,7 +49,9 @@ export function sqlStore(
     options: StoreCallOptions | undefined,
     answer: (result: SqlResult) => Answer,
   ): Eventually<Answer> {
-    const result = run(statement, statement.values({ now: clock(), ...parameters }), options)
+    // Columns hold whole milliseconds, as a clock with fractions does not.
+    const values = () => statement.values({ now: Math.floor(clock()), ...parameters })
+    const result = run(statement, values, options)
     return result instanceof Promise ? result.then(answer) : answer(result)
   }
 
@@ -68,7 +74,7 @@ export function sqlStore(
     },
 
     touch(key, expiresAt, options) {
-      return perform(statements.touch, { key, expiresAt }, options, hasChanged)
+      return perform(statements.touch, { key, expiresAt: Math.ceil(expiresAt) }, options, hasChanged)
     },
 
     delete(key, options) {
@@ -76,13 +82,18 @@ export function sqlStore(
     },
 
     async sweep(now, options) {
-      return perform(statements.sweep, { now, limit: options.limit }, options, ({ changed }) => changed)
+      return perform(statements.sweep, { now: Math.floor(now), limit: options.limit }, options, ({ changed }) => changed)
     },
 
     async list(query) {
-      const { cursor, limit, prefix = '' } = query
+      const { limit, prefix = '' } = query
+      const after = query.cursor ?? ''
+      // It may come from a client, and what is no key may be no text to the database.
+      if (typeof after !== 'string' || !/^[\w-]*$/.test(after)) {
+        throw new Error(`${name}Store: the cursor is not one of its own.`)
+      }
       // '~' is above all characters of a key, in bytes.
-      const parameters = { after: cursor ?? '', prefix, end: `${prefix}~`, limit }
+      const parameters = { after, prefix, end: `${prefix}~`, limit }
       return perform(statements.list, parameters, query, ({ rows }) => {
         const entries = rows.map((row) => ({ key: String(row[4]), record: recordOf(dialect, row) }))
         return { entries, cursor: entries.length < limit ? null : (entries.at(-1)?.key ?? null) }

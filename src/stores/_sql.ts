@@ -129,13 +129,13 @@ export function checkedIdentifier(store: string, option: string, name: string): 
   )
 }
 
-/** The parameters of a record, for `create` and `replace`. */
+/** The parameters of a record, for `create` and `replace`: the deadline in whole ms, never earlier than asked. */
 export function parametersOf(dialect: SqlDialect, record: StoredRecord): Record<string, SqlValue> {
   const { payload, version, expiresAt, userId } = record
   return {
     payload: dialect.text?.encode(payload, 'payload') ?? payload,
     version,
-    expiresAt,
+    expiresAt: Math.ceil(expiresAt),
     userId: userId === undefined ? null : ownerParameter(dialect, userId),
   }
 }

@@ -15,10 +15,10 @@ export interface SqliteStatement {
   run(...values: Array<string | number | null>): { readonly changes: number | bigint }
 }
 
-/** Runs a statement, which is prepared the first time. */
+/** Runs a statement, which is prepared the first time. `values` is asked anew for every attempt. */
 export type SqliteRun = (
   sql: string,
-  values: readonly SqlValue[],
+  values: () => readonly SqlValue[],
   options?: StoreCallOptions,
 ) => SqlResult | Promise<SqlResult>
 
@@ -38,13 +38,13 @@ export function sqliteRun(client: SqliteClient): SqliteRun {
   check(client)
   const prepared = new Map<string, SqliteStatement>()
 
-  function attempt(sql: string, values: readonly SqlValue[]): SqlResult {
+  function attempt(sql: string, values: () => readonly SqlValue[]): SqlResult {
     let statement = prepared.get(sql)
     if (statement === undefined) {
       statement = client.prepare(sql)
       prepared.set(sql, statement)
     }
-    const parameters = values as Array<string | number | null>
+    const parameters = values() as Array<string | number | null>
     if (!sql.startsWith('SELECT')) return { rows: [], changed: Number(statement.run(...parameters).changes) }
     // An array has the values of an array, too.
     return { rows: statement.all(...parameters).map((row) => Object.values(row as object)), changed: 0 }
@@ -52,16 +52,17 @@ export function sqliteRun(client: SqliteClient): SqliteRun {
 
   async function attemptAgain(
     sql: string,
-    values: readonly SqlValue[],
+    values: () => readonly SqlValue[],
     signal: AbortSignal | undefined,
   ): Promise<SqlResult> {
     const until = performance.now() + (signal === undefined ? patienceMs : longestPatienceMs)
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())))
+      signal?.throwIfAborted()
       try {
         return attempt(sql, values)
       } catch (error) {
-        if (!isBusy(error) || signal?.aborted || performance.now() > until) throw error
+        if (!isBusy(error) || performance.now() > until) throw error
       }
     }
   }

@@ -114,7 +114,8 @@ export function mysqlStore(options: MysqlStoreOptions): MysqlStore {
     }
   }
 
-  async function run({ name, text }: SqlStatement, values: SqlValue[]): Promise<SqlResult> {
+  async function run({ name, text }: SqlStatement, valuesNow: () => SqlValue[]): Promise<SqlResult> {
+    const values = valuesNow()
     const answer = await execute(text, name === 'list' ? listValues(values) : values)
     if ('affectedRows' in answer) return { rows: [], changed: changedBy(name, answer) }
     return { rows: answer, changed: 0 }

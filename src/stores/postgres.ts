@@ -7,8 +7,8 @@ import {
   preparedName,
 } from './_postgres-client.ts'
 import { tableLayout } from './_postgres-table.ts'
-import { type SqlDialect, type SqlStatement, type SqlValue, sqlStatements, tableName } from './_sql.ts'
-import { sqlStore } from './_sql-store.ts'
+import { type SqlDialect, sqlStatements, tableName } from './_sql.ts'
+import { type SqlRun, sqlStore } from './_sql-store.ts'
 
 export type { PgClient, PgliteClient, PostgresJsClient } from './_postgres-client.ts'
 
@@ -40,6 +40,10 @@ export interface PostgresStore extends Store, Sweeping, Listing, UserIndex {
 /** So many pages of 8 kB are swept by one statement: some milliseconds each, however large the table is. */
 const pagesPerSweep = 1024
 
+const serializationFailure = '40001'
+const transactionFailed = '25P02'
+const mostRepeats = 7
+
 const dialect: SqlDialect = {
   quote: '"',
   placeholder: (position) => `$${position}`,
@@ -64,20 +68,23 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   const quoted = tableName('postgresStore', dialect, table, schema)
   const statements = sqlStatements(dialect, quoted)
   const names = new Map(Object.values(statements).map((each) => [each.text, preparedName(each)]))
-  const run = ({ text }: SqlStatement, values: SqlValue[]) => runText({ text, name: names.get(text) }, values)
+  const run: SqlRun = ({ text }, values, options) =>
+    repeated(() => runText({ text, name: names.get(text) }, values()), options?.signal)
   let swept = { now: Number.NaN, page: 0 }
 
   return {
     ...sqlStore('postgres', { dialect, statements, run, clock }),
 
-    async sweep(now, { limit, signal }) {
+    async sweep(time, options) {
+      const { limit, signal } = options
+      const now = Math.floor(time)
       // A pass that reached its limit goes on in the next call; its `now` says which pass that is.
       let page = swept.now === now ? swept.page : 0
       let removed = 0
       for (let pages = page + 1; page < pages && removed < limit && signal?.aborted !== true; ) {
         const range = { from: `(${page},0)`, to: `(${page + pagesPerSweep},0)` }
-        const values = statements.sweep.values({ ...range, now, limit: limit - removed })
-        const { rows } = await run(statements.sweep, values)
+        const parameters = { ...range, now, limit: limit - removed }
+        const { rows } = await run(statements.sweep, () => statements.sweep.values(parameters), options)
         const [count, size] = rows[0] ?? []
         removed += Number(count)
         pages = Number(size)
@@ -90,6 +97,25 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
     async createTable() {
       await runText({ text: tableLayout(quoted) }, [])
     },
+  }
+}
+
+/**
+ * At the isolation `repeatable read` or `serializable` a statement that met another one is undone with an error and to be
+ * repeated; at `read committed`, the default of PostgreSQL, it goes on with the row as it is by then.
+ */
+async function repeated<Result>(attempt: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  let first: unknown
+  for (let left = mostRepeats; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      const code = (error as { code?: unknown } | null)?.code
+      // In a transaction of the caller's nothing can be repeated, and the caller wants to know why.
+      if (code === transactionFailed && first !== undefined) throw first
+      if (code !== serializationFailure || left === 0 || signal?.aborted) throw error
+      first ??= error
+    }
   }
 }
 

@@ -25,6 +25,9 @@ export interface RedisStoreOptions {
   readonly wait?: { readonly replicas: number; readonly timeoutMs: number }
 }
 
+/** How many entries of an index are looked up at once. */
+const mostHeads = 128
+
 /**
  * Sessions in Redis 5 or later: a single server, Sentinel or Cluster.
  *
@@ -69,7 +72,30 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
 
   /** Index first, then the record: what fails in between leaves an entry that leads nowhere, never a hidden record. */
   async function index(owner: string, key: string, expiresAt: number): Promise<void> {
-    await run(addEntry, indexOf(owner), clock(), deadlineText(expiresAt).slice(1), key)
+    const size = Number(await run(addEntry, indexOf(owner), clock(), deadlineText(expiresAt).slice(1), key))
+    // It has doubled. Nobody waits for this, and the next time will do if it fails.
+    if (size > mostHeads && Number.isInteger(Math.log2(size))) findKeys(owner).catch(() => undefined)
+  }
+
+  /** The keys of an owner's live records. Drops entries that lead nowhere. */
+  async function findKeys(owner: string, signal?: AbortSignal): Promise<string[]> {
+    const index = indexOf(owner)
+    const found = (await send(index, ['ZRANGEBYSCORE', index, `(${clock()}`, '+inf'])) as unknown[]
+    const keys: string[] = []
+    for (let at = 0; at < found.length; at += mostHeads) {
+      signal?.throwIfAborted()
+      const entries = found.slice(at, at + mostHeads).map(String)
+      const heads = await Promise.all(entries.map((key) => headOf(key, 64 + 3 * owner.length)))
+      const now = clock()
+      const isTheirs = heads.map((head) => {
+        const record = toRecord(head)
+        return record !== null && ownerField(record.userId) === owner && record.expiresAt > now
+      })
+      keys.push(...entries.filter((_, nth) => isTheirs[nth]))
+      const others = entries.filter((_, nth) => !isTheirs[nth])
+      if (others.length > 0) await run(dropEntries, index, now, ...others)
+    }
+    return keys
   }
 
   async function touch(key: string, expiresAt: number, owner = '', attempts = 4): Promise<boolean> {
@@ -158,22 +184,7 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
       return total
     },
 
-    async keysOf(userId) {
-      const now = clock()
-      const owner = ownerField(userId)
-      const index = indexOf(owner)
-      const entries = (await send(index, ['ZRANGEBYSCORE', index, `(${now}`, '+inf'])) as unknown[]
-      const heads = await Promise.all(entries.map((key) => headOf(String(key), 64 + 3 * owner.length)))
-      const keys: string[] = []
-      const others: string[] = []
-      for (const [at, head] of heads.entries()) {
-        const record = toRecord(head)
-        const isTheirs = record?.userId === userId && record.expiresAt > now
-        ;(isTheirs ? keys : others).push(String(entries[at]))
-      }
-      if (others.length > 0) await run(dropEntries, index, now, ...others)
-      return keys
-    },
+    keysOf: (userId, { signal } = {}) => findKeys(ownerField(userId), signal),
   }
 }
 

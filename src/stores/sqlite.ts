@@ -56,7 +56,7 @@ export function sqliteStore(options: SqliteStoreOptions): SqliteStore {
         options.signal?.throwIfAborted()
         const limit = Math.min(sweepBatch, options.limit - removed)
         const { text, values } = statements.sweep
-        const { changed } = await run(text, values({ now, limit }), options)
+        const { changed } = await run(text, () => values({ now: Math.floor(now), limit }), options)
         removed += changed
         if (changed < limit) break
         await new Promise((resolve) => setTimeout(resolve))
@@ -65,7 +65,7 @@ export function sqliteStore(options: SqliteStoreOptions): SqliteStore {
     },
 
     async createTable() {
-      for (const statement of layout(name, table)) await run(statement, [])
+      for (const statement of layout(name, table)) await run(statement, () => [])
     },
   }
 }

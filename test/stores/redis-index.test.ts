@@ -110,7 +110,7 @@ describe('the index of redisStore', () => {
     expect((await entries('ann')).length).toBeLessThanOrEqual(4)
   })
 
-  it('REL-30 is cleared of what leads nowhere as it grows, so that signing in and out all day does not fill it', async () => {
+  it('is cleared of what leads nowhere as it grows, so that signing in and out all day does not fill it', async () => {
     let looks = 0
     const { clock, faulty, entries, record } = stage(async ([name], send) => {
       if (name === 'ZRANGEBYSCORE') looks++
@@ -139,9 +139,8 @@ describe('the index of redisStore', () => {
       if (name === 'ZRANGEBYSCORE') looked.push(made)
       return send()
     })
-    while (made < 1100) expect(await faulty.create(`a-record-of-round-${made++}`, record())).toBe(true)
+    while (made < 1024) expect(await faulty.create(`a-record-of-round-${made++}`, record())).toBe(true)
     expect(looked).toEqual([256, 512, 1024])
-    while (made > 1024) await faulty.delete(`a-record-of-round-${--made}`)
     expect(await faulty.touch('a-record-of-round-0', clock() + 2 * day)).toBe(true)
     expect(looked).toHaveLength(3)
   })
@@ -158,7 +157,7 @@ describe('the index of redisStore', () => {
     expect(faults).toBe(1)
   })
 
-  it('REL-30 is read with a bounded number of commands at once, and none after the signal', async () => {
+  it('REL-36 is read with a bounded number of commands at once, and none after the signal', async () => {
     let underWay = 0
     let most = 0
     let sent = 0
