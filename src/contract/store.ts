@@ -115,8 +115,10 @@ export interface SealedStore {
   readonly name: string
   /** Tells this kind from `Store`. */
   readonly sealed: true
-  /** Where ended sessions are remembered, so that a token that somebody has copied is dead too; null for nowhere. */
-  readonly revocation: Store | null
+  /** Whether ended sessions are remembered, so that a token that somebody has copied is dead too. */
+  readonly revocable: boolean
+  /** Where they are remembered; else a store that has nothing and refuses to keep anything. */
+  readonly revocation: Store
   seal(content: SealedRecord, sealer: Sealer): Eventually<string>
   /** Null for whatever is no token of this store. Never throws for any text. */
   unseal(token: string, sealer: Sealer): Eventually<(SealedRecord & { readonly aged: boolean }) | null>

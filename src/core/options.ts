@@ -154,7 +154,7 @@ export function resolveOptions<Data extends object>(
     refuse(`${sealed.name} needs a "secret", such as the output of "openssl rand -base64 32"`)
   }
   return {
-    store: sealed === null ? checkedStore(options.store as Store) : (sealed.revocation ?? emptyStore(sealed.name)),
+    store: sealed === null ? checkedStore(options.store as Store) : sealed.revocation,
     storeName: options.store.name,
     sealed,
     secrets,
@@ -185,14 +185,6 @@ export function resolveOptions<Data extends object>(
 
 function isSealed(store: Store | SealedStore): store is SealedStore {
   return (store as Partial<SealedStore> | null)?.sealed === true
-}
-
-/** Stands where a store is expected and none is. */
-function emptyStore(name: string): Store {
-  const refuse = () => {
-    throw new SessionError('UNSUPPORTED', `${name} keeps nothing on the server without a "revocation" store`)
-  }
-  return { name, read: () => null, create: refuse, replace: refuse, touch: refuse, delete: refuse }
 }
 
 function checkedStore(store: Store): Store {

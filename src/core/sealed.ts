@@ -23,7 +23,7 @@ const longestToken = 65_536
 export function sealedKeeping(engine: Engine, store: SealedStore): Keeping {
   const { settings } = engine
   const sealer = keyRing(settings.secrets, 'sealed-session', settings.transport.name, settings.random)
-  const revocations = store.revocation === null ? null : revocationsIn(settings)
+  const revocations = store.revocable ? revocationsIn(settings) : null
   const parts: Parts = { store, sealer, revocations }
   return {
     inToken: true,

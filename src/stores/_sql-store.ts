@@ -82,7 +82,12 @@ export function sqlStore(
     },
 
     async sweep(now, options) {
-      return perform(statements.sweep, { now: Math.floor(now), limit: options.limit }, options, ({ changed }) => changed)
+      return perform(
+        statements.sweep,
+        { now: Math.floor(now), limit: options.limit },
+        options,
+        ({ changed }) => changed,
+      )
     },
 
     async list(query) {

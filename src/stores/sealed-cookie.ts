@@ -1,4 +1,5 @@
 import type { SealedStore, Store } from '../contract/store.ts'
+import { SessionError } from '../errors.ts'
 
 export interface SealedCookieOptions {
   /**
@@ -26,7 +27,8 @@ export function sealedCookie({ revocation }: SealedCookieOptions = {}): SealedSt
   return {
     name: 'sealed-cookie',
     sealed: true,
-    revocation: revocation ?? null,
+    revocable: revocation !== undefined,
+    revocation: revocation ?? nowhere,
 
     seal({ key, generation, record: { payload, version, expiresAt } }, sealer) {
       const text = `${key} ${generation} ${version} ${Math.floor(expiresAt)} ${payload.length}\n${payload}`
@@ -38,6 +40,19 @@ export function sealedCookie({ revocation }: SealedCookieOptions = {}): SealedSt
       return opened instanceof Promise ? opened.then(parse) : parse(opened)
     },
   }
+}
+
+function refuse(): never {
+  throw new SessionError('UNSUPPORTED', 'sealed-cookie keeps nothing on the server without a "revocation" store')
+}
+
+const nowhere: Store = {
+  name: 'sealed-cookie',
+  read: () => null,
+  create: refuse,
+  replace: refuse,
+  touch: refuse,
+  delete: refuse,
 }
 
 type Opened = Awaited<ReturnType<Parameters<SealedStore['unseal']>[1]['open']>>

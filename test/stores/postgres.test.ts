@@ -2,7 +2,7 @@ import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '../../src/stores/postgres.ts'
+import { type PostgresStoreOptions, postgresStore } from '../../src/stores/postgres.ts'
 import { manualClock, storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 
@@ -277,117 +277,6 @@ describe.each(Object.entries(clients))('postgresStore with %s', (_, client) => {
       expect(await store.list({ cursor, limit: 10 })).toMatchObject({ entries: [] })
   })
 })
-
-describe.each(['repeatable read', 'serializable'])(
-  'postgresStore where transactions are %s by default',
-  (isolation) => {
-    const strict = new pg.Pool({
-      ...address,
-      max: 10,
-      options: `-c default_transaction_isolation=${isolation.replace(' ', '\\ ')}`,
-    })
-    const strictSql = postgres({ ...address, max: 10, connection: { default_transaction_isolation: isolation } })
-    closing.push(
-      () => strict.end(),
-      () => strictSql.end(),
-    )
-    const record = { payload: 'x', version: 1, expiresAt: Date.now() + hour }
-    const other = { ...record, version: 2 }
-    const races = {
-      create: (store: PostgresStore) => store.create(keyOf(1), other),
-      replace: (store: PostgresStore) => store.replace(keyOf(1), other, 1),
-      touch: (store: PostgresStore) => store.touch(keyOf(1), record.expiresAt + 1),
-      delete: (store: PostgresStore) => store.delete(keyOf(1)),
-    }
-    const change = "UPDATE case_table SET payload = 'y' WHERE key = $1"
-    const remove = 'DELETE FROM case_table WHERE key = $1'
-    const cases = [
-      ['replace', change, true],
-      ['touch', change, true],
-      ['delete', change, undefined],
-      ['create', change, false],
-      ['replace', remove, false],
-      ['touch', remove, false],
-      ['delete', remove, undefined],
-      ['create', remove, true],
-    ] as const
-
-    for (const [title, client] of [
-      ['pg Pool', strict],
-      ['postgres.js', strictSql],
-    ] as const) {
-      it.each(cases)(`with ${title}: %s answers as ever when it met %s`, async (operation, text, expected) => {
-        const table = newTable()
-        const store = await openStore(client, { table })
-        // Expired for `create`, which would not wait for a live one.
-        await store.create(keyOf(1), operation === 'create' ? { ...record, expiresAt: 1 } : record)
-        const winner = await pool.connect()
-        try {
-          await winner.query('BEGIN')
-          await winner.query(text.replace('case_table', table), [keyOf(1)])
-          if (operation === 'create' && text === change) {
-            await winner.query(`UPDATE ${table} SET expires_at = $1`, [record.expiresAt])
-          }
-          const answer = Promise.resolve(races[operation](store))
-          await lockWait(table)
-          await winner.query('COMMIT')
-          expect(await answer).toBe(expected)
-        } finally {
-          await winner.query('ROLLBACK')
-          winner.release()
-        }
-      })
-    }
-
-    it('in a transaction of the caller the error comes through, after which nothing else would run', async () => {
-      const table = newTable()
-      const client = await strict.connect()
-      try {
-        const store = await openStore(client, { table })
-        await store.create(keyOf(1), record)
-        await client.query('BEGIN')
-        await store.read(keyOf(1))
-        await pool.query(`UPDATE ${table} SET payload = 'y'`)
-        await expect(store.touch(keyOf(1), record.expiresAt)).rejects.toMatchObject({ code: '40001' })
-        await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '25P02' })
-      } finally {
-        await client.query('ROLLBACK')
-        client.release()
-      }
-    })
-  },
-)
-
-describe('postgresStore repeats a statement that the database gave up for another', () => {
-  function losing() {
-    const controller = new AbortController()
-    let count = 0
-    const query = async (): Promise<never> => {
-      count += 1
-      if (count === 3) controller.abort()
-      throw Object.assign(new Error('could not serialize access'), { code: '40001' })
-    }
-    return { store: postgresStore({ client: { query } }), signal: controller.signal, sent: () => count }
-  }
-
-  it('seven times at most', async () => {
-    const { store, sent } = losing()
-    await expect(store.touch(keyOf(1), Date.now() + hour)).rejects.toMatchObject({ code: '40001' })
-    expect(sent()).toBe(8)
-  })
-
-  it('and no more once nobody waits for the answer', async () => {
-    const { store, sent, signal } = losing()
-    await expect(store.touch(keyOf(1), Date.now() + hour, { signal })).rejects.toMatchObject({ code: '40001' })
-    expect(sent()).toBe(3)
-  })
-})
-
-/** Until some statement on the table waits for a lock. */
-async function lockWait(table: string): Promise<void> {
-  const text = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%"${table}"%'`
-  while ((await pool.query(text)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 describe('postgresStore in a database that sorts and compares as people do', async () => {
   const database = `icu_${process.pid}`

@@ -1,10 +1,9 @@
 import { Cluster, Redis } from 'ioredis'
 import * as redis6 from 'redis'
-import { createClient } from 'redis'
 import * as redis5 from 'redis5'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
-import { redisStore } from '../../src/stores/redis.ts'
+import { type RedisClient, redisStore } from '../../src/stores/redis.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { startRedis } from '../services/redis.ts'
 import { monitorOf } from './redis/monitor.ts'
@@ -243,7 +242,7 @@ describe('L21 redisStore', () => {
   })
 
   it('leaves the client as it was: open, with no listener more', async () => {
-    const mine = await createClient({ url: `redis://127.0.0.1:${server.port}` }).connect()
+    const mine = await redis6.createClient({ url: `redis://127.0.0.1:${server.port}` }).connect()
     const listeners = () => mine.eventNames().map((name) => [name, mine.listenerCount(name)])
     const before = listeners()
     const used = redisStore({ client: mine })
@@ -261,10 +260,12 @@ describe('L21 redisStore', () => {
   it('reads replies in whatever form the client is told to give them', async () => {
     const { RESP_TYPES } = await import('redis')
     const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String }
-    const mine = await createClient({
-      url: `redis://127.0.0.1:${server.port}`,
-      commandOptions: { typeMapping },
-    }).connect()
+    const mine = await redis6
+      .createClient({
+        url: `redis://127.0.0.1:${server.port}`,
+        commandOptions: { typeMapping },
+      })
+      .connect()
     const strings = new Redis(server.port, { stringNumbers: true, autoResendUnfulfilledCommands: false })
     for (const client of [mine, strings]) {
       const used = redisStore({ client, clock })
@@ -352,25 +353,42 @@ describe('redisStore refuses', () => {
 describe('redisStore with redis', () => {
   const rootNodes = [{ url: 'redis://localhost' }]
   const sentinelRootNodes = [{ host: 'localhost', port: 26379 }]
-  for (const [version, redis] of Object.entries({ 'redis 6': redis6, redis5 })) {
-    it(`refuses a client that answers by callbacks, ${version}`, () => {
-      expect(refusal({ client: redis.createClient().legacy() })).toMatchObject({
-        code: 'CONFIG_INVALID',
-        message: expect.stringContaining('legacy'),
-      })
-    })
+  const sentinel = { name: 'main', sentinelRootNodes }
 
-    it(`takes every other, connected or not, ${version}`, () => {
-      const clients = [
-        redis.createClient(),
-        redis.createClient().withTypeMapping({}),
-        redis.createClientPool(),
-        redis.createCluster({ rootNodes }),
-        redis.createSentinel({ name: 'main', sentinelRootNodes }),
-      ]
-      for (const client of clients) expect(refusal({ client })).toBeNull()
+  it.each([
+    ['redis 6', redis6.createClient().legacy()],
+    ['redis 5', redis5.createClient().legacy()],
+  ])('refuses a client that answers by callbacks, %s', (_version, legacy) => {
+    expect(refusal({ client: legacy })).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('legacy'),
     })
-  }
+  })
+
+  it.each<[string, RedisClient[]]>([
+    [
+      'redis 6',
+      [
+        redis6.createClient(),
+        redis6.createClient().withTypeMapping({}),
+        redis6.createClientPool(),
+        redis6.createCluster({ rootNodes }),
+        redis6.createSentinel(sentinel),
+      ],
+    ],
+    [
+      'redis 5',
+      [
+        redis5.createClient(),
+        redis5.createClient().withTypeMapping({}),
+        redis5.createClientPool(),
+        redis5.createCluster({ rootNodes }),
+        redis5.createSentinel(sentinel),
+      ],
+    ],
+  ])('takes every other, connected or not, %s', (_version, clients) => {
+    for (const client of clients) expect(refusal({ client })).toBeNull()
+  })
 
   it('takes whatever sends commands', () => {
     expect(refusal({ client: { sendCommand: (command: string[]) => client.call('ECHO', command) } })).toBeNull()
