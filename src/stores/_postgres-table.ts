@@ -27,6 +27,10 @@ BEGIN
 
   SELECT array_agg(attname::text) INTO present FROM pg_attribute
     WHERE attrelid = target AND attnum > 0 AND NOT attisdropped;
+  -- Made while this waited for the lock, and not to be seen above \`read committed\`.
+  IF present IS NULL THEN
+    RAISE EXCEPTION 'the table % was made by another transaction', target USING ERRCODE = 'serialization_failure';
+  END IF;
   SELECT attname INTO required FROM pg_attribute
     WHERE attrelid = target AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT atthasdef AND attidentity = ''
     AND attname NOT IN (${[...columns.map(([name]) => name), ...beego].map((name) => `'${name}'`).join(', ')}) LIMIT 1;

@@ -56,7 +56,8 @@ SELECT count(*), pg_relation_size('[table]'::regclass) / current_setting('block_
 }
 
 /**
- * Keeps sessions in a table of PostgreSQL 14 or later; call `createTable()` first. Every operation is one statement.
+ * Keeps sessions in a table of PostgreSQL 14 or later; call `createTable()` first. Every operation is one statement, which is
+ * repeated where the isolation of transactions is above `read committed` and it met another one.
  *
  * Reads go to the client that was given, so give one of the primary: a replica may still show an ended session.
  *
@@ -95,7 +96,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
     },
 
     async createTable() {
-      await runText({ text: tableLayout(quoted) }, [])
+      await repeated(() => runText({ text: tableLayout(quoted) }, []))
     },
   }
 }
@@ -104,7 +105,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
  * At the isolation `repeatable read` or `serializable` a statement that met another one is undone with an error and to be
  * repeated; at `read committed`, the default of PostgreSQL, it goes on with the row as it is by then.
  */
-async function repeated<Result>(attempt: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+async function repeated<Result>(attempt: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
   let first: unknown
   for (let left = mostRepeats; ; left--) {
     try {

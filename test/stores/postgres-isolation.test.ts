@@ -105,6 +105,16 @@ describe.each(['repeatable read', 'serializable'])(
       })
     }
 
+    it('L19 createTable by many at once makes every index once', async () => {
+      for (const client of [strict, strictSql]) {
+        const table = newTable()
+        const stores = Array.from({ length: 10 }, () => postgresStore({ client, table }))
+        await Promise.all(stores.map((store) => store.createTable()))
+        const { rows } = await pool.query('SELECT indexname FROM pg_indexes WHERE tablename = $1 ORDER BY 1', [table])
+        expect(rows.map(({ indexname }) => indexname)).toEqual([`${table}_pkey`, `${table}_user_id_idx`])
+      }
+    })
+
     it('in a transaction of the caller the error comes through, after which nothing else would run', async () => {
       const table = newTable()
       const client = await strict.connect()

@@ -125,6 +125,8 @@ describe('REL-40 redisStore, on a server that may evict sessions,', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const server = await start(['--maxmemory', '50mb', '--maxmemory-policy', 'noeviction'])
     const client = connectTo(server)
+    // Its ready check asks for INFO too.
+    await client.ping()
     const monitor = await monitorOf(server.port)
     const use = async (store: ReturnType<typeof redisStore>) => {
       for (let call = 0; call < 5; call++) expect(await store.read(key)).toBeNull()
