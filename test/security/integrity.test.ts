@@ -142,9 +142,11 @@ describe('user data', () => {
       expect([...session.keys()].sort()).toEqual(['first', key].sort())
       expect(Object.keys(session.toJSON().data).sort()).toEqual(['first', key].sort())
       expect(session.delete(key)).toEqual([{ own: key }, 'more'])
-      session.login(`user ${key}`, { keep: ['first', key] })
+      // Half a character is a key, but no name of somebody: databases would take it for another.
+      const user = `user ${key.replaceAll(/\p{Cs}/gu, '?')}`
+      session.login(user, { keep: ['first', key] })
       token = await tokenAfter(sessions, session)
-      expect((await sessions.open(token)).userId).toBe(`user ${key}`)
+      expect((await sessions.open(token)).userId).toBe(user)
       expect(await shown(sessions, token)).toEqual({ first: true })
     }
     expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before)
