@@ -30,9 +30,9 @@ export function sealedKeeping(engine: Engine, store: SealedStore): Keeping {
     wellFormed: (text) => text.length <= longestToken && /^[\w-]+$/.test(text),
     load: (token) => load(engine, parts, token),
     place: (state) => place(engine, parts, state),
-    replace: (state, batch) => engine.queue.watch(replace(engine, parts, state, batch)),
+    replace: (state, batch) => watched(engine, replace(engine, parts, state, batch)),
     move: (state, batch) => engine.queue.watch(move(engine, parts, state, batch)),
-    touch: (state) => engine.queue.watch(touch(engine, parts, state)),
+    touch: (state) => watched(engine, touch(engine, parts, state)),
     end: (place) => engine.queue.watch(end(engine, parts, place)),
     async revokeAll(userId, except) {
       if (revocations === null) unsupported(store.name, 'revoke sessions: give it a "revocation" store')
@@ -79,23 +79,25 @@ async function place(engine: Engine, parts: Parts, state: State) {
   return { key, record, token: await seal(engine, parts, state, key, record) }
 }
 
-async function replace(engine: Engine, parts: Parts, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
-  const { key, record } = state
-  if (key === null || record === null) throw new Error('a session without a record cannot be replaced')
+function replace(engine: Engine, parts: Parts, state: State, batch: Batch): Eventually<Outcome | 'elsewhere'> {
   if (state.headersSent) {
     throw new SessionError(
       'HEADERS_SENT',
       'a sealed session needs a cookie for each change, and the response has begun',
     )
   }
-  const standing = await standingOf(engine, parts, state, batch)
-  if (standing !== 'live') return standing
-  const now = engine.settings.clock()
-  const next = await pack(engine, state.envelope, record.version + 1, now)
-  if (next.expiresAt <= now) return 'gone'
-  const token = await seal(engine, parts, state, key, next)
-  if (!batch.orphaned) state.settle({ token, key, record: next }, state.outgoing?.created ?? false, batch.asked)
-  return 'saved'
+  return ifLive(engine, parts, state, batch, () => {
+    const { key, record } = state
+    if (key === null || record === null) throw new Error('a session without a record cannot be replaced')
+    const now = engine.settings.clock()
+    return andThen(pack(engine, state.envelope, record.version + 1, now), (next) => {
+      if (next.expiresAt <= now) return 'gone'
+      return andThen(seal(engine, parts, state, key, next), (token) => {
+        if (!batch.orphaned) state.settle({ token, key, record: next }, state.outgoing?.created ?? false, batch.asked)
+        return 'saved'
+      })
+    })
+  })
 }
 
 async function move(engine: Engine, parts: Parts, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
@@ -113,7 +115,8 @@ async function move(engine: Engine, parts: Parts, state: State, batch: Batch): P
   const key = await drawKey(engine)
   // A session that goes on keeps the generation that it was found live in: a newer one would pass over a revokeAll.
   if (login) state.generation = await generationOf(engine, parts, state)
-  const token = await seal(engine, parts, state, key, record).catch((error: unknown) => {
+  const sealing = async () => seal(engine, parts, state, key, record)
+  const token = await sealing().catch((error: unknown) => {
     // Nobody asked for this rotation: what fits without it is not refused.
     if (automatic && (error as { code?: unknown }).code === 'COOKIE_TOO_LARGE') return null
     throw error
@@ -142,18 +145,31 @@ async function move(engine: Engine, parts: Parts, state: State, batch: Batch): P
 }
 
 /** An answer of its own is needed for this too, so it goes without once the response has begun. */
-async function touch(engine: Engine, parts: Parts, state: State): Promise<Outcome> {
+function touch(engine: Engine, parts: Parts, state: State): Eventually<Outcome> {
   const { settings } = engine
-  const { key, record } = state
+  const { key, record, asked } = state
   if (key === null || record === null || state.headersSent) return 'nothing'
-  const { asked } = state
-  const standing = await standingOf(engine, parts, state, null)
-  if (standing !== 'live') return standing === 'elsewhere' ? 'moved' : 'gone'
-  const expiresAt = Math.max(record.expiresAt, deadline(state.envelope, settings.clock(), settings.timeouts))
-  const next = { ...record, version: record.version + 1, expiresAt }
-  const token = await seal(engine, parts, state, key, next)
-  if (state.record === record) state.settle({ token, key, record: next }, false, asked)
-  return 'touched'
+  const standing = ifLive(engine, parts, state, null, () => {
+    const expiresAt = Math.max(record.expiresAt, deadline(state.envelope, settings.clock(), settings.timeouts))
+    const next = { ...record, version: record.version + 1, expiresAt }
+    return andThen(seal(engine, parts, state, key, next), (token) => {
+      if (state.record === record) state.settle({ token, key, record: next }, false, asked)
+      return 'touched' as const
+    })
+  })
+  return andThen(standing, (outcome) => (outcome === 'elsewhere' ? 'moved' : outcome))
+}
+
+/** Goes on at once where nothing is remembered on the server. */
+function ifLive(
+  engine: Engine,
+  parts: Parts,
+  state: State,
+  batch: Batch | null,
+  work: () => Eventually<Outcome>,
+): Eventually<Outcome | 'elsewhere'> {
+  if (parts.revocations === null) return work()
+  return standingOf(engine, parts, state, batch).then((standing) => (standing === 'live' ? work() : standing))
 }
 
 async function end(engine: Engine, { revocations }: Parts, { key, record }: Place): Promise<void> {
@@ -197,6 +213,11 @@ async function standingOf(
   return 'elsewhere'
 }
 
+/** What takes time is waited for by `close`. */
+function watched<Answer>({ queue }: Engine, answer: Eventually<Answer>): Eventually<Answer> {
+  return answer instanceof Promise ? queue.watch(answer) : answer
+}
+
 async function generationOf(engine: Engine, { revocations }: Parts, { envelope }: State): Promise<string> {
   return revocations === null ? '' : revocations.generationOf(engine, envelope.userId)
 }
@@ -205,22 +226,23 @@ async function drawKey({ tokens }: Engine): Promise<string> {
   return tokens.keyOf(tokens.mint(), 0)
 }
 
-async function seal(
+function seal(
   { settings, listeners }: Engine,
   { store, sealer }: Parts,
   { generation }: State,
   key: string,
   record: StoredRecord,
-): Promise<string> {
-  const token = await store.seal({ key, generation, record }, sealer)
-  const { capacity = longestToken } = settings.transport
-  if (token.length <= capacity) return token
-  listeners.emit('limit', { at: settings.clock(), limit: 'cookie' })
-  throw new SessionError(
-    'COOKIE_TOO_LARGE',
-    `the sealed session takes ${token.length} characters, and its cookie holds ${capacity}: keep less in it, use ` +
-      'chunkedCookie() or a store on the server',
-  )
+): Eventually<string> {
+  return andThen(store.seal({ key, generation, record }, sealer), (token) => {
+    const { capacity = longestToken } = settings.transport
+    if (token.length <= capacity) return token
+    listeners.emit('limit', { at: settings.clock(), limit: 'cookie' })
+    throw new SessionError(
+      'COOKIE_TOO_LARGE',
+      `the sealed session takes ${token.length} characters, and its cookie holds ${capacity}: keep less in it, use ` +
+        'chunkedCookie() or a store on the server',
+    )
+  })
 }
 
 function unsupported(name: string, what: string): never {
