@@ -1,10 +1,11 @@
 import { lstatSync, renameSync, unlinkSync } from 'node:fs'
-import { lstat, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Listing, ListPage, Store, StoredRecord, Sweeping, UserIndex } from '../contract/store.ts'
+import type { Listing, Store, StoredRecord, Sweeping, UserIndex } from '../contract/store.ts'
 import { fileLocks, newNonce } from './_file-lock.ts'
 import { examine, failedWith, moveDeadline, type RecordFile, readRecord, writeRecord } from './_file-record.ts'
 import { fileTree, namesIn } from './_file-tree.ts'
+import { fileWalk } from './_file-walk.ts'
 
 /** Where the files go. */
 export interface FileStoreOptions {
@@ -18,7 +19,6 @@ export interface FileStoreOptions {
 }
 
 const orphanMs = 60_000
-const batchSize = 32
 
 /**
  * Keeps each session in a private file, `<directory>/x/s/xs...`; any number of processes may share the directory.
@@ -34,7 +34,6 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
   const tree = fileTree(resolve(options.directory))
   const clock = options.clock ?? Date.now
   const locks = fileLocks(tree.temporary)
-  let sweptUpTo = ''
   tree.prepare()
 
   const isLive = (found: { readonly expiresAt: number }): boolean => found.expiresAt > clock()
@@ -103,15 +102,6 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
     return locks.run(key, critical, { signal, spare: path })
   }
 
-  async function deadlineOf(key: string): Promise<number | null> {
-    try {
-      return Math.round((await lstat(tree.pathOf(key))).mtimeMs)
-    } catch (error) {
-      if (failedWith(error, 'ENOENT')) return null
-      throw error
-    }
-  }
-
   /** Removes what killed processes left behind. */
   async function clearOrphans(): Promise<void> {
     for (const name of await namesIn(tree.temporary)) {
@@ -158,68 +148,7 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
       if (await remove(key, isOurs, signal)) await tree.flush(key)
     },
 
-    async sweep(now, { limit, signal }) {
-      let removed = 0
-      if (limit < 1) return removed
-      // Goes on where the last call reached its limit, or a loop of calls would look at all live records each time.
-      const start = sweptUpTo
-      sweptUpTo = ''
-      const ranges =
-        start === ''
-          ? [{ from: '', to: '~' }]
-          : [
-              { from: start, to: '~' },
-              { from: '', to: start },
-            ]
-      for (const { from, to } of ranges) {
-        for await (const { folder, keys } of tree.leaves(from)) {
-          if (folder > to) break
-          for (const batch of batches(keys)) {
-            signal?.throwIfAborted()
-            const deadlines = await Promise.all(batch.map(deadlineOf))
-            for (const [index, key] of batch.entries()) {
-              const deadline = deadlines[index] ?? null
-              if (deadline === null || deadline > now) continue
-              if (await remove(key, (found) => found.expiresAt <= now, signal)) removed += 1
-              if (removed < limit) continue
-              sweptUpTo = folder + key
-              return removed
-            }
-          }
-        }
-      }
-      await clearOrphans()
-      return removed
-    },
-
-    async list({ cursor, limit, prefix, signal }) {
-      const entries: Array<ListPage['entries'][number]> = []
-      for await (const { folder, keys } of tree.leaves(cursor ?? '', prefix)) {
-        while (keys.length > 0) {
-          signal?.throwIfAborted()
-          const batch = keys.splice(0, Math.max(1, Math.min(batchSize, limit - entries.length)))
-          const records = await Promise.all(batch.map(readLive))
-          for (const [index, key] of batch.entries()) {
-            const record = records[index]
-            if (record) entries.push({ key, record })
-          }
-          if (entries.length >= limit) return { entries, cursor: folder + batch.at(-1) }
-        }
-      }
-      return { entries, cursor: null }
-    },
-
-    async count({ signal } = {}) {
-      let total = 0
-      for await (const { keys } of tree.leaves('')) {
-        for (const batch of batches(keys)) {
-          signal?.throwIfAborted()
-          const deadlines = await Promise.all(batch.map(deadlineOf))
-          total += deadlines.filter((deadline) => deadline !== null && deadline > clock()).length
-        }
-      }
-      return total
-    },
+    ...fileWalk({ tree, clock, readLive, remove, clearOrphans }),
 
     async keysOf(userId, { signal } = {}) {
       const keys: string[] = []
@@ -243,8 +172,4 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
       { signal },
     )
   }
-}
-
-function* batches(keys: readonly string[]): Generator<readonly string[]> {
-  for (let at = 0; at < keys.length; at += batchSize) yield keys.slice(at, at + batchSize)
 }
