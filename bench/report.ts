@@ -54,6 +54,12 @@ function shown(microseconds: number): string {
 }
 
 function verdict({ ratio, ratioOfMinima, to, budget, overlap }: Comparison): string {
-  const allowed = budget === undefined ? '' : `, budget ${budget.toFixed(2)}${ratio <= budget ? '' : ': MISSED'}`
-  return `${ratio.toFixed(2)} (${ratioOfMinima.toFixed(2)}) x ${to}${allowed}${overlap ? '; ranges overlap' : ''}`
+  const allowed = budget === undefined ? '' : `, budget ${budget.toFixed(2)}${judgement(ratio, budget)}`
+  const ratios = [ratio, ratioOfMinima].map((each) => each?.toFixed(2) ?? '?')
+  return `${ratios[0]} (${ratios[1]}) x ${to}${allowed}${overlap ? '; ranges overlap' : ''}`
+}
+
+function judgement(ratio: number | null, budget: number): string {
+  if (ratio === null) return ': not to be told'
+  return ratio <= budget ? '' : ': MISSED'
 }

@@ -28,16 +28,20 @@ export function beyond(whole: Summary, baseline: Summary): Added {
   return { median: round(whole.median - baseline.median), min: round(whole.min - baseline.min) }
 }
 
-/** How two contestants compare. */
+/** How two contestants compare; null where the other adds no more than the noise, so that no multiple of it means anything. */
 export interface Ratio {
   /** Of the medians. */
-  readonly ratio: number
+  readonly ratio: number | null
   /** Of the fastest rounds. */
-  readonly ratioOfMinima: number
+  readonly ratioOfMinima: number | null
 }
 
 export function compare(one: Added, other: Added): Ratio {
-  return { ratio: round(one.median / other.median), ratioOfMinima: round(one.min / other.min) }
+  return { ratio: multiple(one.median, other.median), ratioOfMinima: multiple(one.min, other.min) }
+}
+
+function multiple(one: number, other: number): number | null {
+  return other > 0 ? round(one / other) : null
 }
 
 /** Whether the slowest round of the one was no faster than the fastest of the other, or the other way round. */

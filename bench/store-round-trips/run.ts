@@ -16,7 +16,7 @@ export interface Effort extends HttpEffort {
   readonly calls: number
 }
 
-const full: Effort = { rounds: 25, calls: 2000, httpRounds: 15, requests: 2000, warmUp: 10_000 }
+const full: Effort = { rounds: 25, calls: 2000, httpRounds: 21, requests: 2000, warmUp: 10_000 }
 const quick: Effort = { rounds: 7, calls: 1000, httpRounds: 7, requests: 800, warmUp: 4000 }
 
 const costs: Record<string, (effort: Effort) => Promise<Table[]>> = {
