@@ -3,7 +3,7 @@ import type { Sessions } from './contract/sessions.ts'
 import type { Store } from './contract/store.ts'
 import { buildSessions } from './core/create-sessions.ts'
 import type { SessionsOptions } from './core/options.ts'
-import { memoryStore } from './stores/memory.ts'
+import { memoryStore } from './stores/memory/index.ts'
 
 export { jsonCodec } from './codecs/json.ts'
 export { richCodec } from './codecs/rich.ts'

@@ -3,7 +3,7 @@ import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import { reportFault } from './_failure.ts'
 import { mountOnce } from './_mounted.ts'
-import { visitNode } from './_node.ts'
+import { visitNode } from './_node/visit.ts'
 
 export interface ExpressSessionOptions {
   /** Whether a request has a session; without one `sessions.of(req)` throws `NO_SESSION`. Default: every request. */

@@ -3,8 +3,8 @@ import type { AnyData, Session } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import { reportFault } from './_failure.ts'
 import { mountOnce } from './_mounted.ts'
-import { answerFailure, type NodeRequest, nodeExchange, visitNode } from './_node.ts'
-import type { NodeResponse } from './_node-hold.ts'
+import type { NodeResponse } from './_node/hold.ts'
+import { answerFailure, type NodeRequest, nodeExchange, visitNode } from './_node/visit.ts'
 
 export type { NodeRequest, NodeResponse }
 

@@ -1,7 +1,7 @@
 import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import { reportFault } from './_failure.ts'
-import { commitFetch, failureResponse, fetchExchange } from './_fetch.ts'
+import { commitFetch, failureResponse, fetchExchange } from './_fetch/exchange.ts'
 import { mountOnce } from './_mounted.ts'
 
 export interface WebSessionOptions {

@@ -2,15 +2,15 @@ import type { SessionEventName, SessionListener } from '../contract/events.ts'
 import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import type { SealedStore, Store } from '../contract/store.ts'
-import { abilitiesOf } from './abilities.ts'
-import { EndedKeys } from './ended-keys.ts'
 import type { Engine } from './engine.ts'
 import { Listeners } from './events.ts'
-import { Guard, guardListing, guardStore, guardUserIndex } from './guard.ts'
-import { keyedKeeping } from './keyed.ts'
+import { EndedKeys } from './keyed/ended-keys.ts'
+import { keyedKeeping } from './keyed/persistence.ts'
+import { CommitQueue } from './keyed/queue.ts'
 import { resolveOptions, type SessionsOptions } from './options.ts'
-import { CommitQueue } from './queue.ts'
 import { LiveSessions } from './sessions.ts'
+import { abilitiesOf } from './store/abilities.ts'
+import { Guard, guardListing, guardStore, guardUserIndex } from './store/deadline.ts'
 import { createTokens } from './token.ts'
 
 /** Makes the session system of an application. `createSessions` of the root door adds the default store. */
@@ -45,7 +45,7 @@ export function buildSessions<Data extends object = AnyData, Flash extends objec
   // Loaded on demand: most applications keep their sessions in a store.
   const preparing =
     sealed &&
-    import('./sealed.ts').then(({ sealedKeeping }) => {
+    import('./sealed/persistence.ts').then(({ sealedKeeping }) => {
       engine.keeping = sealedKeeping(engine, sealed)
     })
   // One implementation serves every shape of data; the shapes exist for the compiler alone.

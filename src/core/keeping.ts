@@ -1,7 +1,7 @@
 import type { Envelope } from '../contract/codec.ts'
 import type { Outcome } from '../contract/sessions.ts'
 import type { Eventually, StoredRecord } from '../contract/store.ts'
-import type { Batch, Place, Placed, State } from './state.ts'
+import type { Batch, Place, Placed, State } from './request/state.ts'
 
 /** A session that may go on. */
 export interface Live {

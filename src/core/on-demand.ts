@@ -5,7 +5,7 @@
  * @module
  */
 export { openText, sealText } from '../crypto/seal.ts'
-export { findSession, listSessions, revokeSession } from './registry.ts'
-export { startSweeper, sweepAll } from './sweeper.ts'
-export { takeFlash } from './take-flash.ts'
-export { listOfUser, revokeAllOfUser, revokeOfUser } from './users.ts'
+export { findSession, listSessions, revokeSession } from './admin/list.ts'
+export { startSweeper, sweepAll } from './admin/sweeper.ts'
+export { listOfUser, revokeAllOfUser, revokeOfUser } from './admin/users.ts'
+export { takeFlash } from './keyed/take-flash.ts'

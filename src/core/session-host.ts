@@ -1,9 +1,9 @@
 import { toBase64Url } from '../crypto/base64url.ts'
 import { type Engine, freshEnvelope } from './engine.ts'
 import { deadline, lastSeen } from './expiry.ts'
-import { exclusively, saveState } from './finish.ts'
+import { exclusively, saveState } from './request/commit.ts'
+import type { State } from './request/state.ts'
 import type { SessionHost } from './session.ts'
-import type { State } from './state.ts'
 import { idOf } from './token.ts'
 
 const stampBytes = 9

@@ -2,9 +2,9 @@ import { own } from '../codecs/envelope.ts'
 import type { Envelope } from '../contract/codec.ts'
 import type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, SessionJson } from '../contract/session.ts'
 import { SessionError } from '../errors.ts'
-import { FlashBag } from './flash.ts'
-import type { Intent } from './intents.ts'
-import type { State } from './state.ts'
+import type { Intent } from './changes/change.ts'
+import { FlashBag } from './changes/flash.ts'
+import type { State } from './request/state.ts'
 
 /** What a session asks the engine for. */
 export interface SessionHost {

@@ -14,16 +14,16 @@ import type {
 } from '../contract/sessions.ts'
 import type { Eventually, Store } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
-import { need } from './abilities.ts'
-import { createAttachments } from './attachments.ts'
-import { createContext } from './current.ts'
 import type { Engine } from './engine.ts'
-import { finishState } from './finish.ts'
-import { openState } from './open.ts'
-import { isExchange, requestExchange } from './request-exchange.ts'
+import { createAttachments } from './request/attachments.ts'
+import { finishState } from './request/commit.ts'
+import { createContext } from './request/context.ts'
+import { isExchange, requestExchange } from './request/exchange.ts'
+import { openState } from './request/open.ts'
+import type { State } from './request/state.ts'
 import { LiveSession } from './session.ts'
 import { createHost } from './session-host.ts'
-import type { State } from './state.ts'
+import { need } from './store/abilities.ts'
 
 // Most processes serve requests and nothing else.
 const onDemand = () => import('./on-demand.ts')

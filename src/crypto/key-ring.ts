@@ -1,7 +1,7 @@
 import type { Eventually, Sealer } from '../contract/store.ts'
+import { andThen } from '../values/eventually.ts'
 import { fromBase64Url, toBase64Url } from './base64url.ts'
 import { builtin } from './builtin.ts'
-import { andThen } from './eventually.ts'
 import type { RandomSource } from './random.ts'
 import { nonceBytes, tagBytes, type XaesKey, xaesKey } from './xaes.ts'
 

@@ -1,6 +1,6 @@
 import type { Closing, Listing, SealedStore, Store, Sweeping, UserIndex } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
-import { redact } from './_redact.ts'
+import { redact } from './_open/redact.ts'
 
 /** A store on a server, in files or in memory that was opened from a text: its opener has to close it. */
 export type OpenedKeyedStore = Store & Closing & Partial<Sweeping & Listing & UserIndex>
@@ -19,16 +19,16 @@ type Others = 'memcached' | 'memcache' | 'mongodb' | 'mongodb+srv' | 'couchbase'
 const openers: ReadonlyArray<readonly [schemes: string, () => Promise<StoreFactory>]> = [
   ['memory', async () => openMemory],
   ['file', async () => openFile],
-  ['sqlite', async () => (await import('./_open-sqlite.ts')).openSqlite],
-  ['postgres postgresql', async () => (await import('./_open-postgres.ts')).openPostgres],
-  ['mysql mariadb', async () => (await import('./_open-mysql.ts')).openMysql],
+  ['sqlite', async () => (await import('./sqlite/open.ts')).openSqlite],
+  ['postgres postgresql', async () => (await import('./postgres/open.ts')).openPostgres],
+  ['mysql mariadb', async () => (await import('./mysql/open.ts')).openMysql],
   [
     'redis rediss redis+cluster rediss+cluster redis+sentinel rediss+sentinel redis_cluster redis_sentinel',
-    async () => (await import('./_open-redis.ts')).openRedis,
+    async () => (await import('./redis/open.ts')).openRedis,
   ],
-  ['memcached memcache', async () => (await import('./_open-memcached.ts')).openMemcached],
-  ['mongodb mongodb+srv', async () => (await import('./_open-mongodb.ts')).openMongodb],
-  ['couchbase couchbases', async () => (await import('./_open-couchbase.ts')).openCouchbase],
+  ['memcached memcache', async () => (await import('./memcached/open.ts')).openMemcached],
+  ['mongodb mongodb+srv', async () => (await import('./mongodb/open.ts')).openMongodb],
+  ['couchbase couchbases', async () => (await import('./couchbase/open.ts')).openCouchbase],
   ['cookie', async () => openCookie],
 ]
 
@@ -101,7 +101,7 @@ export function registerStore(scheme: string, factory: StoreFactory): void {
 
 async function openMemory(text: string): Promise<Store> {
   if (!/^memory:(\/\/)?$/i.test(text)) throw invalid('"memory:" takes nothing after the colon.')
-  const { memoryStore } = await import('./memory.ts')
+  const { memoryStore } = await import('./memory/index.ts')
   return memoryStore()
 }
 
@@ -113,7 +113,7 @@ async function openFile(text: string): Promise<Store> {
   if (/^\/\/[^/]/.test(path)) {
     throw invalid('After "file://" comes the third slash of an absolute path; a relative one is "file:./sessions".')
   }
-  const { fileStore } = await import('./file.ts')
+  const { fileStore } = await import('./file/index.ts')
   return fileStore({ directory: path.startsWith('//') ? decodeURIComponent(path.slice(2)) : path })
 }
 
@@ -123,7 +123,7 @@ async function openCookie(text: string): Promise<SealedStore> {
       '"cookie:" takes nothing after the colon; what seals the cookie is the option "secret" of createSessions.',
     )
   }
-  const { sealedCookie } = await import('./sealed-cookie.ts')
+  const { sealedCookie } = await import('./sealed-cookie/index.ts')
   return sealedCookie()
 }
 

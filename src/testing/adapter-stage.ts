@@ -1,6 +1,6 @@
 import type { Sessions } from '../contract/sessions.ts'
 import { createSessions, type SessionsOptions } from '../index.ts'
-import { memoryStore } from '../stores/memory.ts'
+import { memoryStore } from '../stores/memory/index.ts'
 import type { AdapterHandler, StartAdapter } from './adapter-contract.ts'
 import { check } from './expect.ts'
 import { type FaultyStore, faultyStore } from './faulty-store.ts'

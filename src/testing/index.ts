@@ -2,8 +2,8 @@
  * For tests: an in-memory store, a clock that is moved by hand, a store that fails on demand, and the conformance
  * suites that every store and every adapter of this package passes, for your own.
  */
-export type { MemoryStoreOptions } from '../stores/memory.ts'
-export { memoryStore } from '../stores/memory.ts'
+export type { MemoryStoreOptions } from '../stores/memory/index.ts'
+export { memoryStore } from '../stores/memory/index.ts'
 export {
   type AdapterAnswer,
   type AdapterCase,

@@ -1,5 +1,5 @@
-import { parseDuration } from '../crypto/duration.ts'
 import { SessionError } from '../errors.ts'
+import { parseDuration } from '../values/duration.ts'
 import { attributesText, type CookieAttributes, cookiePair } from './cookie-syntax.ts'
 
 /**

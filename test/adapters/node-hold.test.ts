@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Commit, holdResponse, type NodeResponse } from '../../src/adapters/_node-hold.ts'
+import { type Commit, holdResponse, type NodeResponse } from '../../src/adapters/_node/hold.ts'
 import { gate, openRaw, type Running, serveHttp, serveHttp2, settle } from './apps/servers.ts'
 import { until } from './apps/stage.ts'
 

@@ -37,8 +37,10 @@ export function candidates(door: string): string[] {
   return [`src/adapters/${name}.ts`, `src/${name}/index.ts`, `src/${name}.ts`]
 }
 
-/** A leaf, or the index of a folder: nothing else may be imported from outside. */
+/** The index of a folder, of a store's too, or a file of `adapters`: nothing else may be imported from outside. */
 function isDoor(path: string): boolean {
-  if (/^src\/(index|[a-z-]+\/index)\.ts$/.test(path)) return true
-  return /^src\/(stores|adapters)\/(?!_)[a-z0-9-]+\.ts$/.test(path)
+  return (
+    /^src\/(([a-z-]+|stores\/(?!_)[a-z0-9-]+)\/)?index\.ts$/.test(path) ||
+    /^src\/adapters\/(?!_)[a-z0-9-]+\.ts$/.test(path)
+  )
 }

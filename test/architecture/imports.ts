@@ -9,29 +9,32 @@ import { sourcesOf, type Tree } from './tree.ts'
 const ranks: Readonly<Record<string, number>> = {
   contract: 0,
   'errors.ts': 0,
+  values: 1,
   'error-catalog.ts': 1,
-  crypto: 1,
-  transports: 2,
-  codecs: 2,
-  core: 3,
-  stores: 4,
-  adapters: 4,
-  'index.ts': 4,
-  users: 4,
-  jwt: 4,
-  observe: 4,
-  config: 5,
-  testing: 5,
-  'express-session': 5,
-  cli: 5,
-  dashboard: 5,
+  crypto: 2,
+  transports: 3,
+  codecs: 3,
+  core: 4,
+  stores: 5,
+  adapters: 5,
+  'index.ts': 5,
+  users: 5,
+  jwt: 5,
+  observe: 5,
+  config: 6,
+  testing: 6,
+  'express-session': 6,
+  cli: 6,
+  dashboard: 6,
 }
 
 /** The one leaf that the root door wires in: the store of those who choose none. */
-const defaultStore = 'src/stores/memory.ts'
+const defaultStore = 'src/stores/memory/index.ts'
 const leaves = new Set(['stores', 'adapters'])
+/** The one store that brings a part of the engine: it keeps no records, so it has a persistence of its own. */
+const ownPersistence = 'src/stores/sealed-cookie/'
 /** The folders that run on any platform. */
-const pure = new Set(['contract', 'crypto', 'transports', 'codecs', 'core', 'errors.ts', 'index.ts'])
+const pure = new Set(['contract', 'values', 'crypto', 'transports', 'codecs', 'core', 'errors.ts', 'index.ts'])
 
 /** Imports that do not go to a lower rank, and folders without one. */
 export function rankFaults(tree: Tree): string[] {
@@ -49,7 +52,12 @@ export function rankFaults(tree: Tree): string[] {
   return [...unranked.map((path) => `${path} is in a place without a rank`), ...faults]
 }
 
-/** Leaves that import more than types of the contract, errors, private files of their folder and built-ins. */
+/**
+ * Leaves that import more than types of the contract, errors, built-ins, their own folder and the folders with a `_`.
+ *
+ * A leaf is a folder of `stores` or a file of `adapters`. What opens a store from a URL (`open*.ts` of its folder) is loaded
+ * by the door `stores/index.ts` alone, so that a store never brings it along.
+ */
 export function leafFaults(tree: Tree): string[] {
   return eachImport(tree, (path, { specifier, file, typeOnly, dynamic }) => {
     const folder = partOf(path)
@@ -59,14 +67,25 @@ export function leafFaults(tree: Tree): string[] {
       return allowed ? undefined : `${path} imports the package ${specifier} at run time`
     }
     if (file === 'src/errors.ts' || (typeOnly && partOf(file) === 'contract')) return undefined
+    if (path.startsWith(ownPersistence) && !leaves.has(partOf(file))) return undefined
     const sibling = file.startsWith(`src/${folder}/`)
-    // The door of the folder picks a leaf by name, and loads no other; what it loads may load the leaf.
-    const opens = (each: string) => each.startsWith(`src/${folder}/_open-`)
-    if (sibling && opens(path)) return undefined
-    if (sibling && path === `src/${folder}/index.ts` && (dynamic || typeOnly)) return undefined
-    if (sibling && file.startsWith(`src/${folder}/_`) && !opens(file)) return undefined
-    return `${path} imports ${file}; a leaf imports types of the contract, errors.ts and _files of its folder`
+    if (sibling && path === `src/${folder}/index.ts` && (dynamic || typeOnly || isShared(file))) return undefined
+    if (sibling && (isShared(file) || leafOf(file) === leafOf(path)) && (opens(path) || !opens(file))) return undefined
+    return `${path} imports ${file}; a leaf imports types of the contract, errors.ts, its own folder and _folders`
   })
+}
+
+/** A folder below `stores` or `adapters`, or a file that lies there itself. */
+function leafOf(path: string): string {
+  return path.split('/')[2] ?? ''
+}
+
+function isShared(path: string): boolean {
+  return leafOf(path).startsWith('_')
+}
+
+function opens(path: string): boolean {
+  return /^src\/stores\/[^/]+\/open(-[a-z-]+)?\.ts$/.test(path) || path.startsWith('src/stores/_open/')
 }
 
 /** Import cycles, those of types included: each as the path that leads back to its beginning. */

@@ -61,8 +61,8 @@ describe('imports', () => {
       'src/core/up.ts': "import '../config/load.ts'",
       'src/codecs/sideways.ts': "import type { T } from '../transports/cookie.ts'",
       'src/contract/errors.ts': "import type { E } from '../errors.ts'",
-      'src/core/store.ts': "import { memoryStore } from '../stores/memory.ts'",
-      'src/index.ts': "import '../test/x.ts'\nimport { fileStore } from './stores/file.ts'",
+      'src/core/store.ts': "import { memoryStore } from '../stores/memory/index.ts'",
+      'src/index.ts': "import '../test/x.ts'\nimport { fileStore } from './stores/file/index.ts'",
       'src/novelty/x.ts': 'export {}',
       'src/users/list.ts': "export const later = () => import('../index.ts')",
     })
@@ -72,7 +72,8 @@ describe('imports', () => {
   it('that go down, stay in the folder or wire the default store are allowed', () => {
     const faults = planted(rankFaults, {
       'src/core/down.ts': "import '../crypto/hash.ts'\nimport './plan.ts'",
-      'src/index.ts': "import { memoryStore } from './stores/memory.ts'\nexport * from './core/create-sessions.ts'",
+      'src/index.ts':
+        "import { memoryStore } from './stores/memory/index.ts'\nexport * from './core/create-sessions.ts'",
       'src/config/load.ts': "import { openStore } from '../stores/index.ts'",
     })
     expect(faults).toEqual([])
@@ -84,25 +85,29 @@ describe('imports', () => {
 
   it('of a leaf that reach further are seen', () => {
     const faults = planted(leafFaults, {
-      'src/stores/a.ts': "import { x } from '../contract/store.ts'",
-      'src/stores/b.ts': "import { hash } from '../crypto/hash.ts'",
-      'src/stores/c.ts': "import type { A } from './a.ts'",
+      'src/stores/a/index.ts': "import { x } from '../../contract/store.ts'",
+      'src/stores/b/index.ts': "import { hash } from '../../crypto/hash.ts'",
+      'src/stores/c/index.ts': "import type { A } from '../a/index.ts'",
       'src/adapters/d.ts': "import express from 'express'",
-      'src/stores/index.ts': "import { a } from './a.ts'",
-      'src/adapters/e.ts': "import type { Plan } from '../core/plan.ts'",
-      'src/stores/f.ts': "import { open } from './_open-a.ts'",
+      'src/stores/index.ts': "import { a } from './a/index.ts'",
+      'src/adapters/e.ts': "import type { Plan } from '../core/request/plan.ts'",
+      'src/stores/f/index.ts': "import { open } from './open-text.ts'",
+      'src/stores/g/table.ts': "import { parse } from '../_open/text.ts'",
+      'src/stores/sealed-cookie/a.ts': "import { a } from '../a/index.ts'",
+      'src/adapters/h.ts': "import { d } from './d.ts'",
     })
-    expect(faults).toHaveLength(7)
+    expect(faults).toHaveLength(10)
   })
 
   it('of a leaf that stay within the rule are allowed', () => {
     const faults = planted(leafFaults, {
-      'src/stores/a.ts':
-        "import type { Store } from '../contract/store.ts'\nimport { SessionError } from '../errors.ts'",
-      'src/stores/b.ts': "import { readFile } from 'node:fs/promises'\nimport { sql } from './_sql.ts'",
-      'src/stores/index.ts': "import type { A } from './a.ts'\nconst load = () => import('./_open-a.ts')",
-      'src/stores/_open-a.ts': "import { a } from './a.ts'\nimport { parse } from './_open-text.ts'",
-      'src/adapters/d.ts': "import type { Request } from 'express'",
+      'src/stores/a/index.ts':
+        "import type { Store } from '../../contract/store.ts'\nimport { SessionError } from '../../errors.ts'",
+      'src/stores/b/index.ts': "import { readFile } from 'node:fs/promises'\nimport { sql } from '../_sql/store.ts'",
+      'src/stores/index.ts': "import type { A } from './a/index.ts'\nconst load = () => import('./a/open.ts')",
+      'src/stores/a/open.ts': "import { a } from './index.ts'\nimport { parse } from '../_open/text.ts'",
+      'src/core/sealed/persistence.ts': "import { seal } from '../../crypto/key-ring.ts'",
+      'src/adapters/d.ts': "import type { Request } from 'express'\nimport { visit } from './_node/visit.ts'",
     })
     expect(faults).toEqual([])
   })
@@ -161,7 +166,7 @@ describe('sources', () => {
       'src/contract/d.ts': "export const x = load('node:fs')",
       'src/crypto/e.ts': "export { x } from 'node:crypto'",
       'src/crypto/builtin.ts': 'export const x = globalThis.process',
-      'src/stores/file.ts': "import 'node:fs'",
+      'src/stores/file/index.ts': "import 'node:fs'",
       'src/core/f.ts':
         '// process.env, node:fs\nexport interface F { process: number }\nexport const x = (y: F) => y.process',
     })
@@ -266,7 +271,8 @@ describe('doors', () => {
       exports: {
         '.': door('index'),
         './web': door('adapters/web'),
-        './fine': door('stores/fine'),
+        './stores/fine': door('stores/fine/index'),
+        './astray': door('stores/fine/index'),
         './wrong': { ...door('wrong/index'), types: './dist/wrong.d.ts' },
         './order': { default: './dist/order/index.js', types: './dist/order/index.d.ts' },
         './package.json': './package.json',
@@ -275,18 +281,19 @@ describe('doors', () => {
     const faults = planted(doorFaults, {
       'package.json': JSON.stringify(manifest),
       'src/index.ts': '',
-      'src/stores/fine.ts': '',
-      'src/stores/_private.ts': '',
-      'src/stores/forgotten.ts': '',
+      'src/stores/fine/index.ts': '',
+      'src/stores/fine/table.ts': '',
+      'src/stores/_private/index.ts': '',
+      'src/stores/forgotten/index.ts': '',
       'src/wrong/index.ts': '',
       'src/order/index.ts': '',
     })
     expect(faults).toEqual([
       './web: there is no src/adapters/web.ts',
-      './fine: src/stores/fine.ts is not where its name says',
+      './astray: src/stores/fine/index.ts is not where its name says',
       './wrong: types are not beside ./dist/wrong/index.js',
       './order: needs the conditions types and default',
-      'src/stores/forgotten.ts is not in the exports of package.json',
+      'src/stores/forgotten/index.ts is not in the exports of package.json',
     ])
   })
 

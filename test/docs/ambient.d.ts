@@ -36,9 +36,9 @@ declare global {
   function createSessions<D extends object = Data, F extends object = Flash>(
     options?: import('../../src/index.ts').SessionsOptions<D>,
   ): Sessions<D, F>
-  const fileStore: typeof import('../../src/stores/file.ts').fileStore
+  const fileStore: typeof import('../../src/stores/file/index.ts').fileStore
   const expressSession: typeof import('../../src/adapters/express.ts').expressSession
   const startMyFramework: import('../../src/testing/adapter-contract.ts').StartAdapter
-  const memoryStore: typeof import('../../src/stores/memory.ts').memoryStore
+  const memoryStore: typeof import('../../src/stores/memory/index.ts').memoryStore
   const registerStore: typeof import('../../src/stores/index.ts').registerStore
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, expect, it, vi } from 'vitest'
-import { fileStore } from '../../src/stores/file.ts'
+import { fileStore } from '../../src/stores/file/index.ts'
 import { bundleChild } from './bundle.ts'
 import { recordOf } from './children/file-records.ts'
 

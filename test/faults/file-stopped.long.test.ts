@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
-import { fileStore } from '../../src/stores/file.ts'
+import { fileStore } from '../../src/stores/file/index.ts'
 import { bundleChild } from './bundle.ts'
 
 const key = 'key-of-a-stopped-writer'

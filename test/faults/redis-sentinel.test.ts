@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { createSentinel } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisClient, redisStore } from '../../src/stores/redis.ts'
+import { type RedisClient, redisStore } from '../../src/stores/redis/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
 import { replicasHaveAllOf } from '../services/redis.ts'
 import { type RedisSentinel, startRedisSentinel } from '../services/redis-sentinel.ts'

@@ -38,7 +38,7 @@ const patienceMs = 60_000
 
 /** Lets four client processes work on shared sessions while faults strike, and checks what they saw. */
 export async function runTrial(trial: Trial): Promise<Verdict> {
-  const script = await bundleChild('../history/children/client.ts')
+  const script = await bundleChild('./children/client.ts')
   const epoch = process.hrtime.bigint()
   const now = (): number => Number(process.hrtime.bigint() - epoch) / 1e6
   const target: Target = { ...trial.target, storeTimeoutMs, epoch: String(epoch) }

@@ -8,7 +8,7 @@ import {
   type Sessions,
   type Store,
 } from '../../src/index.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
+import { memoryStore } from '../../src/stores/memory/index.ts'
 
 /** What one simulated request does to its session, in order. */
 export type Action =

@@ -14,7 +14,7 @@ import {
   type StoredRecord,
   type Sweeping,
 } from '../../src/index.ts'
-import { fileStore } from '../../src/stores/file.ts'
+import { fileStore } from '../../src/stores/file/index.ts'
 import { openStore, registerStore } from '../../src/stores/index.ts'
 import { manualClock, memoryStore, storeCases } from '../../src/testing/index.ts'
 import { cookieTransport, firstOf, headerTransport, queryTransport } from '../../src/transports/index.ts'

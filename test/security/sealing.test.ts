@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createSessions, type SessionsOptions } from '../../src/index.ts'
-import { sealedCookie } from '../../src/stores/sealed-cookie.ts'
+import { sealedCookie } from '../../src/stores/sealed-cookie/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { headerValues, rawSite } from './stage.ts'
 

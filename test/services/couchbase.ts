@@ -1,4 +1,4 @@
-import type { CouchbaseClient } from '../../src/stores/couchbase.ts'
+import type { CouchbaseClient } from '../../src/stores/couchbase/index.ts'
 import type { Address } from './address.ts'
 import { jarsFolder } from './jars.mjs'
 import { freePort, type Server, startServer, temporaryFolder } from './process.ts'

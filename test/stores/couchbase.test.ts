@@ -1,6 +1,6 @@
 import { type Cluster, type Collection, connect, RawBinaryTranscoder } from 'couchbase'
 import { afterAll, describe, expect, it } from 'vitest'
-import { couchbaseStore } from '../../src/stores/couchbase.ts'
+import { couchbaseStore } from '../../src/stores/couchbase/index.ts'
 import { manualClock, storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 import { couchbaseBucket, couchbaseUrl, watchedCollection } from '../services/couchbase.ts'

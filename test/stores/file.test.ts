@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, it } from 'vitest'
-import { fileStore } from '../../src/stores/file.ts'
+import { fileStore } from '../../src/stores/file/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
 
 const parent = mkdtempSync(join(tmpdir(), 'coatcheck-file-'))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { MemcacheClient } from 'memcache-client'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type MemcachedClient, memcachedStore } from '../../src/stores/memcached.ts'
+import { type MemcachedClient, memcachedStore } from '../../src/stores/memcached/index.ts'
 import { type ManualClock, manualClock, storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 import { askMemcached, startMemcached } from '../services/memcached.ts'

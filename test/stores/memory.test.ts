@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { memoryStore } from '../../src/stores/memory.ts'
+import { memoryStore } from '../../src/stores/memory/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
 
 describe('memoryStore', () => {

@@ -1,6 +1,6 @@
 import { type Collection, type CommandStartedEvent, MongoClient, type MongoClientOptions, MongoError } from 'mongodb'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type MongodbClient, mongodbStore } from '../../src/stores/mongodb.ts'
+import { type MongodbClient, mongodbStore } from '../../src/stores/mongodb/index.ts'
 import { manualClock, storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 import { freePort } from '../services/process.ts'

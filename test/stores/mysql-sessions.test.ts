@@ -1,6 +1,6 @@
 import { createConnection, createPool, type Pool } from 'mysql2/promise'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type MysqlStore, mysqlStore } from '../../src/stores/mysql.ts'
+import { type MysqlStore, mysqlStore } from '../../src/stores/mysql/index.ts'
 import { sharedServer } from '../services/address.ts'
 
 const { host, port } = await sharedServer('mariadb')

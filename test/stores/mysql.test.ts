@@ -1,7 +1,7 @@
 import { createPool as createCallbackPool } from 'mysql2'
 import { createConnection, createPool, type Pool, type PoolOptions, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type MysqlClient, type MysqlStore, type MysqlStoreOptions, mysqlStore } from '../../src/stores/mysql.ts'
+import { type MysqlClient, type MysqlStore, type MysqlStoreOptions, mysqlStore } from '../../src/stores/mysql/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 

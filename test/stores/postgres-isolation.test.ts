@@ -1,8 +1,8 @@
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, describe, expect, it } from 'vitest'
-import { postgresRun } from '../../src/stores/_postgres-client.ts'
-import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '../../src/stores/postgres.ts'
+import { postgresRun } from '../../src/stores/postgres/client.ts'
+import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '../../src/stores/postgres/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 

@@ -2,7 +2,7 @@ import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { createCluster as createCluster5 } from 'redis5'
 import { afterAll, describe, expect, it } from 'vitest'
-import { redisStore } from '../../src/stores/redis.ts'
+import { redisStore } from '../../src/stores/redis/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
 import { sharedServer } from '../services/address.ts'
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { createClient, createClientPool } from 'redis'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { redisStore } from '../../src/stores/redis.ts'
+import { redisStore } from '../../src/stores/redis/index.ts'
 import type { Server } from '../services/process.ts'
 import { proxyTo } from '../services/proxy.ts'
 import { startRedis, untilTold } from '../services/redis.ts'

@@ -8,8 +8,8 @@ import {
   type SessionsOptions,
   type Store,
 } from '../../src/index.ts'
-import { memoryStore } from '../../src/stores/memory.ts'
-import { sealedCookie } from '../../src/stores/sealed-cookie.ts'
+import { memoryStore } from '../../src/stores/memory/index.ts'
+import { sealedCookie } from '../../src/stores/sealed-cookie/index.ts'
 import { faultyStore, type ManualClock, manualClock } from '../../src/testing/index.ts'
 import { chunkedCookie, headerTransport } from '../../src/transports/index.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type SqlDialect, sqlStatements, tableName } from '../../src/stores/_sql.ts'
-import { mysqlStore } from '../../src/stores/mysql.ts'
-import { postgresStore } from '../../src/stores/postgres.ts'
-import { sqliteStore } from '../../src/stores/sqlite.ts'
+import { type SqlDialect, sqlStatements, tableName } from '../../src/stores/_sql/statements.ts'
+import { mysqlStore } from '../../src/stores/mysql/index.ts'
+import { postgresStore } from '../../src/stores/postgres/index.ts'
+import { sqliteStore } from '../../src/stores/sqlite/index.ts'
 
 const numbered: SqlDialect = { quote: '"', placeholder: (position) => `$${position}` }
 const unnumbered: SqlDialect = { quote: '`', placeholder: () => '?' }

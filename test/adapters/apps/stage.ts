@@ -1,5 +1,5 @@
 import { createSessions, type Sessions, type SessionsOptions } from '../../../src/index.ts'
-import { memoryStore } from '../../../src/stores/memory.ts'
+import { memoryStore } from '../../../src/stores/memory/index.ts'
 import { type FaultyStore, faultyStore } from '../../../src/testing/faulty-store.ts'
 import type { Answer, Running } from './servers.ts'
 

@@ -7,7 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { nodeSession } from '../../../src/adapters/node.ts'
 import { createSessions } from '../../../src/index.ts'
-import { fileStore } from '../../../src/stores/file.ts'
+import { fileStore } from '../../../src/stores/file/index.ts'
 
 const [directory = ''] = process.argv.slice(2)
 const sessions = createSessions({ store: fileStore({ directory }) })

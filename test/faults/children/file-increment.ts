@@ -1,5 +1,5 @@
 /** Adds 1 to the number in a record, again and again: `<directory> <key> <times>`. Prints how often it lost a race. */
-import { fileStore } from '../../../src/stores/file.ts'
+import { fileStore } from '../../../src/stores/file/index.ts'
 
 const [directory = '', key = '', times = '0'] = process.argv.slice(2)
 const store = fileStore({ directory })

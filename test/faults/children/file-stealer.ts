@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileLocks, newNonce } from '../../../src/stores/_file-lock.ts'
+import { fileLocks, newNonce } from '../../../src/stores/file/lock.ts'
 
 const [directory = '', times = '0'] = process.argv.slice(2)
 const locks = fileLocks(directory)

@@ -4,8 +4,8 @@
  */
 import { renameSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileLocks, newNonce } from '../../../src/stores/_file-lock.ts'
-import { fileStore } from '../../../src/stores/file.ts'
+import { fileStore } from '../../../src/stores/file/index.ts'
+import { fileLocks, newNonce } from '../../../src/stores/file/lock.ts'
 
 const [part = '', directory = '', argument = ''] = process.argv.slice(2)
 

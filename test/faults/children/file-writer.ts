@@ -3,7 +3,7 @@
  * a line, and prints `<key> <version>` after each acknowledged save.
  */
 import { writeSync } from 'node:fs'
-import { fileStore } from '../../../src/stores/file.ts'
+import { fileStore } from '../../../src/stores/file/index.ts'
 import { recordOf } from './file-records.ts'
 
 const [directory = '', ...keys] = process.argv.slice(2)

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Cluster, type Collection, connect } from 'couchbase'
-import { type CouchbaseClient, couchbaseStore } from '../../../src/stores/couchbase.ts'
+import { type CouchbaseClient, couchbaseStore } from '../../../src/stores/couchbase/index.ts'
 import { couchbaseBucket, couchbaseUrl, startCouchbase } from '../../services/couchbase.ts'
 import { proxyTo, type TcpProxy } from '../../services/proxy.ts'
 import { faultCases } from './suite.ts'

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { redisStore } from '../../../src/stores/redis.ts'
+import { redisStore } from '../../../src/stores/redis/index.ts'
 import { startRedis } from '../../services/redis.ts'
 import { faultCases } from './suite.ts'
 

@@ -1,5 +1,5 @@
 import { MemcacheClient } from 'memcache-client'
-import { memcachedStore } from '../../../src/stores/memcached.ts'
+import { memcachedStore } from '../../../src/stores/memcached/index.ts'
 import { startMemcached } from '../../services/memcached.ts'
 import { faultCases } from './suite.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
-import { mongodbStore } from '../../../src/stores/mongodb.ts'
+import { mongodbStore } from '../../../src/stores/mongodb/index.ts'
 import { startMongodb } from '../../services/mongodb.ts'
 import { faultCases } from './suite.ts'
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { createConnection, createPool } from 'mysql2/promise'
-import { mysqlStore } from '../../../src/stores/mysql.ts'
+import { mysqlStore } from '../../../src/stores/mysql/index.ts'
 import { startMariadb } from '../../services/mariadb.ts'
 import { faultCases } from './suite.ts'
 

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { postgresStore } from '../../../src/stores/postgres.ts'
+import { postgresStore } from '../../../src/stores/postgres/index.ts'
 import { startPostgres } from '../../services/postgres.ts'
 import { faultCases } from './suite.ts'
 

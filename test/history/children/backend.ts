@@ -3,9 +3,9 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { createClient } from 'redis'
 import type { Store } from '../../../src/index.ts'
-import { fileStore } from '../../../src/stores/file.ts'
-import { type PostgresStoreOptions, postgresStore } from '../../../src/stores/postgres.ts'
-import { redisStore } from '../../../src/stores/redis.ts'
+import { fileStore } from '../../../src/stores/file/index.ts'
+import { type PostgresStoreOptions, postgresStore } from '../../../src/stores/postgres/index.ts'
+import { redisStore } from '../../../src/stores/redis/index.ts'
 import type { Target } from '../job.ts'
 
 const connections = 4

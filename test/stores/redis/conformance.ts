@@ -1,6 +1,6 @@
 /** Runs the store suite with Bun's own client: `<port> <prefix>`. Prints a line of JSON per case: its title, and its error if it failed. */
 import { writeSync } from 'node:fs'
-import { type BunRedis, redisStore } from '../../../src/stores/redis.ts'
+import { type BunRedis, redisStore } from '../../../src/stores/redis/index.ts'
 import { storeCases } from '../../../src/testing/index.ts'
 
 const [port = '', prefix = ''] = process.argv.slice(2)

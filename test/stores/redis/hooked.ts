@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { IoRedis } from '../../../src/stores/redis.ts'
+import type { IoRedis } from '../../../src/stores/redis/index.ts'
 
 /** Called with each command before it is sent; what it throws becomes the answer. It may wait. */
 export type Hook = (command: readonly string[], send: () => Promise<unknown>) => Promise<unknown>

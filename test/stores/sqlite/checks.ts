@@ -5,7 +5,7 @@ import {
   type SqliteStore,
   type SqliteStoreOptions,
   sqliteStore,
-} from '../../../src/stores/sqlite.ts'
+} from '../../../src/stores/sqlite/index.ts'
 import type { StoreCase } from '../../../src/testing/index.ts'
 import type { Database } from './database.ts'
 

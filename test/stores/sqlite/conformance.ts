@@ -1,7 +1,7 @@
 /** Runs the store suite and the checks of this store: `<client> <folder>`. Prints a line of JSON per case: title, and error. */
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { sqliteStore } from '../../../src/stores/sqlite.ts'
+import { sqliteStore } from '../../../src/stores/sqlite/index.ts'
 import { storeCases } from '../../../src/testing/index.ts'
 import { sqliteChecks } from './checks.ts'
 import { openDatabase, type SqliteName } from './database.ts'

@@ -1,4 +1,4 @@
-import type { SqliteClient } from '../../../src/stores/sqlite.ts'
+import type { SqliteClient } from '../../../src/stores/sqlite/index.ts'
 
 /** The packages that can open an SQLite database. */
 export type SqliteName = 'node:sqlite' | 'better-sqlite3' | 'bun:sqlite'

@@ -1,6 +1,6 @@
 /** Prints, as JSON, what SQLite says of the file's integrity, and the version of each record by its key: `<client> <file>`. */
 import { writeFileSync } from 'node:fs'
-import { sqliteStore } from '../../../src/stores/sqlite.ts'
+import { sqliteStore } from '../../../src/stores/sqlite/index.ts'
 import { openDatabase, type SqliteName } from './database.ts'
 
 const [name = '', path = ''] = process.argv.slice(2)

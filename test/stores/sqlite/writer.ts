@@ -3,7 +3,7 @@
  * of JSON for each write that was acknowledged, and for each error.
  */
 import { writeSync } from 'node:fs'
-import { sqliteStore } from '../../../src/stores/sqlite.ts'
+import { sqliteStore } from '../../../src/stores/sqlite/index.ts'
 import { openDatabase, type SqliteName } from './database.ts'
 
 const [name = '', path = '', ms = '0'] = process.argv.slice(2)

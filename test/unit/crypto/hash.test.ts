@@ -37,7 +37,7 @@ describe('sha256', () => {
 
   it('without it, sessions are the same: what one runtime stores the other finds', async () => {
     const here = await import('../../../src/index.ts')
-    const { memoryStore } = await import('../../../src/stores/memory.ts')
+    const { memoryStore } = await import('../../../src/stores/memory/index.ts')
     const store = memoryStore()
     const secret = 'Zm9yIHRlc3RzIG9ubHk6IDMyIHJhbmRvbSBieXRlcw'
     const immediate = here.createSessions({ store, secret })

@@ -24,7 +24,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { fileStore } from '../../../src/stores/file.ts'
+import { fileStore } from '../../../src/stores/file/index.ts'
 import { manualClock } from '../../../src/testing/manual-clock.ts'
 import { bundleChild } from '../../faults/bundle.ts'
 

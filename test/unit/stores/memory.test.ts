@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { StoredRecord } from '../../../src/contract/store.ts'
 import { SessionError } from '../../../src/errors.ts'
-import { memoryStore } from '../../../src/stores/memory.ts'
+import { memoryStore } from '../../../src/stores/memory/index.ts'
 import { manualClock } from '../../../src/testing/manual-clock.ts'
 
 const hour = 3_600_000

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Eventually, Store, StoredRecord } from '../../../src/contract/store.ts'
-import { memoryStore } from '../../../src/stores/memory.ts'
+import { memoryStore } from '../../../src/stores/memory/index.ts'
 import {
   type StoreContext,
   type StoreFacts,

@@ -1,0 +1,135 @@
+import type { Exchange } from '../../contract/exchange.ts'
+import type { Session } from '../../contract/session.ts'
+import type { ResponseFacts, Sessions } from '../../contract/sessions.ts'
+import { failureOf } from '../_failure.ts'
+
+/** The exchange of a Fetch request, whose response does not exist until the handler has returned it. */
+export interface FetchExchange extends Exchange {
+  /** Goes on with the handler's response, on which everything set so far is set again. */
+  bind(response: Response): void
+  /** The response with all headers. No header can be set after that. */
+  release(): Response
+}
+
+type Change = (headers: Headers) => void
+
+/** A Fetch request as the engine sees it. */
+export function fetchExchange(request: Request): FetchExchange {
+  return new RequestInFetch(request)
+}
+
+// A class, because an object literal with a getter of its own costs V8 a hidden class for each request, which also keeps
+// the request alive until the next full collection.
+class RequestInFetch implements FetchExchange {
+  readonly #request: Request
+  readonly #changes: Change[] = []
+  #response: Response | null = null
+  #headers: Headers | null = null
+  #released = false
+
+  constructor(request: Request) {
+    this.#request = request
+  }
+
+  get secure(): boolean {
+    return this.#request.url.startsWith('https:')
+  }
+
+  get headersSent(): boolean {
+    return this.#released
+  }
+
+  header(name: string): string | null {
+    return this.#request.headers.get(name)
+  }
+
+  url(): string {
+    return this.#request.url
+  }
+
+  responseHeader(name: string): string | null {
+    return this.#headers?.get(name) ?? null
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#record((headers) => headers.set(name, value))
+  }
+
+  append(name: string, value: string): void {
+    this.#record((headers) => headers.append(name, value))
+  }
+
+  bind(response: Response): void {
+    this.#response = response
+    this.#headers = response.headers
+    for (const change of this.#changes) this.#make(change)
+  }
+
+  release(): Response {
+    this.#released = true
+    const response = this.#response ?? new Response()
+    if (this.#headers === null || this.#headers === response.headers) return response
+    const { status, statusText, body } = response
+    return new Response(body, { status, statusText, headers: this.#headers })
+  }
+
+  #record(change: Change): void {
+    this.#changes.push(change)
+    this.#make(change)
+  }
+
+  #make(change: Change): void {
+    this.#headers = changeable(this.#response, this.#headers)
+    change(this.#headers)
+  }
+}
+
+/** Commits, and answers the response that the client gets: the handler's with the session's headers, or a failure. */
+export async function commitFetch<Data extends object, Flash extends object>(
+  sessions: Sessions<Data, Flash>,
+  session: Session<Data, Flash>,
+  exchange: FetchExchange,
+  response: Response,
+  report: (error: unknown) => void,
+  facts: ResponseFacts = {},
+): Promise<Response> {
+  // A connection that is handed over (101) or was never made (`Response.error()`) has no header to wait for.
+  if (response.status < 200) return response
+  exchange.bind(response)
+  try {
+    await sessions.finish(session, { ...facts, status: response.status })
+    return exchange.release()
+  } catch (error) {
+    report(error)
+    response.body?.cancel().catch(report)
+    exchange.bind(failureResponse(error))
+    return exchange.release()
+  }
+}
+
+/** A plain-text response with the status of an error. */
+export function failureResponse(error: unknown): Response {
+  const { status, text } = failureOf(error)
+  return new Response(text, {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+  })
+}
+
+/** The headers to write to: never those of a response that the application could hand out to somebody else. */
+function changeable(response: Response | null, headers: Headers | null): Headers {
+  if (headers === null || response === null) return headers ?? new Headers()
+  // A body can be read only once, so a response that has one belongs to this request. One without may be a constant.
+  if (headers !== response.headers || (response.body !== null && isMutable(headers))) return headers
+  return new Headers(headers)
+}
+
+/** The headers of `fetch()` and of `Response.redirect()` are immutable. */
+function isMutable(headers: Headers): boolean {
+  try {
+    headers.delete('x-coatcheck-probe')
+    return true
+  } catch {
+    return false
+  }
+}

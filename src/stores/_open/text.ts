@@ -1,0 +1,156 @@
+import { SessionError } from '../../errors.ts'
+
+/** One server of a configuration text. */
+export interface Host {
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string
+  /** As written, or the default of the scheme. */
+  readonly port: number
+}
+
+/** A URL with any number of hosts, taken apart and percent-decoded. */
+export interface StoreUrl {
+  /** Lower case, without the colon. */
+  readonly scheme: string
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly hosts: readonly Host[]
+  /** Without the slash before it; `''` if there is none. */
+  readonly path: string
+  readonly parameters: ReadonlyMap<string, string>
+}
+
+/** Whether a text is in the URL form: two slashes after the scheme. */
+export function isUrl(text: string): boolean {
+  return restOf(text).startsWith('//')
+}
+
+/** What comes after the scheme and its colon. */
+export function restOf(text: string): string {
+  return text.slice(text.indexOf(':') + 1)
+}
+
+/**
+ * Takes apart a text in the URL form (RFC 3986), with several hosts separated by commas.
+ *
+ * Not `new URL`, which refuses several hosts and whose errors repeat the text. Throws `CONFIG_INVALID` without a host,
+ * or if a port or a percent-escape is wrong.
+ *
+ * @param defaultPort - The port of a host that names none.
+ * @param instead - The parameter that may name the host instead, such as the folder of a socket; `hosts` is empty then.
+ */
+export function parseUrl(text: string, defaultPort: number, instead?: string): StoreUrl {
+  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
+  const [, authority = '', path = '', query = ''] = /^\/\/([^/?#]*)\/?([^?#]*)(?:\?([^#]*))?/.exec(restOf(text)) ?? []
+  const at = authority.lastIndexOf('@')
+  const parameters = parametersOf(query, scheme)
+  const list = authority.slice(at + 1)
+  const isElsewhere = list === '' && instead !== undefined && parameters.has(instead)
+  const [user, password] = at < 0 ? [undefined, undefined] : loginOf(authority.slice(0, at))
+  return {
+    scheme,
+    user: user === undefined ? undefined : decode(user, scheme),
+    password: password === undefined ? undefined : decode(password, scheme),
+    hosts: isElsewhere ? [] : parseHosts(list.split(','), defaultPort, scheme),
+    path: decode(path, scheme),
+    parameters,
+  }
+}
+
+/**
+ * The hosts of a list such as `a:6379`, `b`, `[::1]:6379`.
+ *
+ * Throws `CONFIG_INVALID` for an empty list or host, and for what is no port.
+ */
+export function parseHosts(list: readonly string[], defaultPort: number, scheme: string): Host[] {
+  return list.map((item) => {
+    const [, name = '', address = '', port] =
+      /^(?:\[([0-9a-f:.%]+)\]|([^\s:@/[\]]+))(?::(\d{1,5}))?$/i.exec(item.trim()) ?? []
+    const host = decode(name || address, scheme)
+    const number = port === undefined ? defaultPort : Number(port)
+    if (host === '') throw invalid(`"${scheme}:" needs a host, or several: "host:${defaultPort}". ${encodeHint}`)
+    if (number < 1 || number > 65535) throw invalid(`"${scheme}:" has a port that is not between 1 and 65535.`)
+    return { host, port: number }
+  })
+}
+
+/** A text, and the parameters that were taken out of its query. */
+export interface TakenParameters {
+  /** The text without them, for the client. */
+  readonly text: string
+  readonly taken: ReadonlyMap<string, string>
+}
+
+/** Takes parameters out of the query of a text, so that its client does not see them. */
+export function takeParameters(text: string, names: readonly string[]): TakenParameters {
+  const at = text.indexOf('?')
+  if (at < 0) return { text, taken: new Map() }
+  const scheme = text.slice(0, text.indexOf(':'))
+  const pairs = text.slice(at + 1).split('&')
+  const isTaken = (pair: string): boolean => names.includes(pair.split('=', 1)[0] ?? '')
+  const rest = pairs.filter((pair) => !isTaken(pair)).join('&')
+  const taken = parametersOf(pairs.filter(isTaken).join('&'), scheme)
+  return { text: text.slice(0, at) + (rest === '' ? '' : `?${rest}`), taken }
+}
+
+/** Throws `CONFIG_INVALID` for a parameter that is not among the known ones. */
+export function refuseUnknown(parameters: ReadonlyMap<string, string>, known: readonly string[], scheme: string): void {
+  for (const name of parameters.keys()) {
+    if (known.includes(name)) continue
+    const others = known.length === 0 ? 'It takes none.' : `It takes ${known.join(', ')}.`
+    throw invalid(`"${scheme}:" has no parameter "${/^\w{1,40}$/.test(name) ? name : '?'}". ${others}`)
+  }
+}
+
+/** A parameter as `true` or `false`; undefined if it is not there. Throws `CONFIG_INVALID` for anything else. */
+export function flag(parameters: ReadonlyMap<string, string>, name: string, scheme: string): boolean | undefined {
+  const value = parameters.get(name)
+  if (value === undefined || value === 'true' || value === 'false') return value && value === 'true'
+  throw invalid(`"${scheme}:" takes "${name}=true" or "${name}=false".`)
+}
+
+/** The parameters of these names that are there, as options of a store. */
+export function optionsFrom<Name extends string>(
+  parameters: ReadonlyMap<string, string>,
+  ...names: readonly Name[]
+): Partial<Record<Name, string>> {
+  const options: Partial<Record<Name, string>> = {}
+  for (const name of names) {
+    const value = parameters.get(name)
+    if (value !== undefined) options[name] = value
+  }
+  return options
+}
+
+/** A `CONFIG_INVALID` to throw. */
+export function invalid(message: string): SessionError {
+  return new SessionError('CONFIG_INVALID', message)
+}
+
+const encodeHint = 'Special characters in a password are percent-encoded.'
+
+/** The user, and the password if there is a colon. */
+function loginOf(login: string): [string | undefined, string | undefined] {
+  const colon = login.indexOf(':')
+  const [user, password] = colon < 0 ? [login, undefined] : [login.slice(0, colon), login.slice(colon + 1)]
+  return [user || undefined, password || undefined]
+}
+
+function parametersOf(query: string, scheme: string): Map<string, string> {
+  const parameters = new Map<string, string>()
+  for (const pair of query.split('&')) {
+    if (pair === '') continue
+    const [name = '', ...value] = pair.split('=')
+    if (parameters.has(name)) throw invalid(`"${scheme}:" has a parameter twice.`)
+    parameters.set(decode(name, scheme), decode(value.join('='), scheme))
+  }
+  return parameters
+}
+
+function decode(text: string, scheme: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw invalid(`"${scheme}:" has a lone "%"; write it as "%25".`)
+  }
+}
