@@ -2,6 +2,7 @@ import type { Exchange } from 'coatcheck'
 
 /** A request and its response as plain objects: headers in, headers out, no server around them. */
 export class PlainExchange implements Exchange {
+  readonly method = 'GET'
   readonly secure = true
   readonly headersSent = false
   readonly response: Record<string, string> = {}

@@ -7,16 +7,14 @@ import { memoryStore } from './stores/memory/index.ts'
 
 export { jsonCodec } from './codecs/json.ts'
 export { richCodec } from './codecs/rich.ts'
+export type { AdapterSeam, Committed, Outcome, ResponseFacts } from './contract/adapter.ts'
 export type { Codec, Envelope, FlashMessage, Retired } from './contract/codec.ts'
 export type { InvalidReason, SessionEventName, SessionEvents, SessionListener } from './contract/events.ts'
 export type { Exchange, FetchRequest } from './contract/exchange.ts'
 export type { StandardSchema } from './contract/schema.ts'
 export type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, SessionJson } from './contract/session.ts'
 export type {
-  Committed,
   ListQuery,
-  Outcome,
-  ResponseFacts,
   SessionInfo,
   SessionPage,
   Sessions,

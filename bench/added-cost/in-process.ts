@@ -46,7 +46,7 @@ export const groups: Record<Group, () => Promise<Record<string, Contestant>>> = 
     const sessions = createSessions<Visitor>({ store: memoryStore() })
     const cookies = await signIn(sessions, visitor)
     return {
-      'with run()': withHandler(sessions, cookies, (session) => sessions.run(session, () => handle(session))),
+      'with run()': withHandler(sessions, cookies, (session) => sessions.adapter.run(session, () => handle(session))),
     }
   },
 

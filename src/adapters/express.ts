@@ -2,7 +2,6 @@ import type { Request, RequestHandler } from 'express'
 import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import { reportFault } from './_failure.ts'
-import { mountOnce } from './_mounted.ts'
 import { visitNode } from './_node/visit.ts'
 
 export interface ExpressSessionOptions {
@@ -23,9 +22,9 @@ export function expressSession<Data extends object = AnyData, Flash extends obje
   { when, onError = reportFault }: ExpressSessionOptions = {},
 ): RequestHandler {
   return (req, res, next) => {
-    if (when?.(req) === false || !mountOnce(sessions, req)) return next()
+    if (when?.(req) === false || !sessions.adapter.claim(req)) return next()
     visitNode(sessions, req, res, (error) => onError(error, req)).then(
-      ({ session }) => sessions.run(session, () => next()),
+      ({ session }) => sessions.adapter.run(session, () => next()),
       next,
     )
   }

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AnyData, Session } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import { reportFault } from './_failure.ts'
-import { mountOnce } from './_mounted.ts'
 import type { NodeResponse } from './_node/hold.ts'
 import { answerFailure, type NodeRequest, nodeExchange, visitNode } from './_node/visit.ts'
 
@@ -64,7 +63,7 @@ export async function openUpgrade<Data extends object, Flash extends object>(
   request: IncomingMessage,
 ): Promise<Session<Data, Flash>> {
   const session = await sessions.open(nodeExchange(request, null))
-  sessions.attach(request, session)
+  sessions.adapter.attach(request, session)
   return session
 }
 
@@ -73,9 +72,9 @@ function middleware<Data extends object, Flash extends object>(
   { when, onError = reportFault }: NodeSessionOptions<NodeRequest>,
 ): NodeMiddleware {
   return (request, response, next) => {
-    if (when?.(request) === false || !mountOnce(sessions, request)) return next()
+    if (when?.(request) === false || !sessions.adapter.claim(request)) return next()
     visitNode(sessions, request, response, (error) => onError(error, request)).then(
-      ({ session }) => sessions.run(session, () => next()),
+      ({ session }) => sessions.adapter.run(session, () => next()),
       next,
     )
   }
@@ -89,13 +88,13 @@ function listener<Data extends object, Flash extends object>(
   return (request, response) => {
     const report = (error: unknown): void => onError(error, request)
     const serve = async (): Promise<void> => {
-      if (when?.(request) === false || !mountOnce(sessions, request)) {
+      if (when?.(request) === false || !sessions.adapter.claim(request)) {
         await handler(request, response)
         return
       }
       const { session, fail } = await visitNode(sessions, request, response, report)
       try {
-        await sessions.run(session, () => handler(request, response))
+        await sessions.adapter.run(session, () => handler(request, response))
       } catch (error) {
         report(error)
         fail(error)

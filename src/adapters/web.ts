@@ -2,7 +2,6 @@ import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import { reportFault } from './_failure.ts'
 import { commitFetch, failureResponse, fetchExchange } from './_fetch/exchange.ts'
-import { mountOnce } from './_mounted.ts'
 
 export interface WebSessionOptions {
   /** Whether a request has a session; without one `sessions.of(request)` throws `NO_SESSION`. Default: every request. */
@@ -27,14 +26,14 @@ export function webSession<Rest extends unknown[], Data extends object = AnyData
   { when, onError = reportFault }: WebSessionOptions = {},
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   return async (request, ...rest) => {
-    if (when?.(request) === false || !mountOnce(sessions, request)) return handler(request, ...rest)
+    if (when?.(request) === false || !sessions.adapter.claim(request)) return handler(request, ...rest)
     const report = (error: unknown): void => onError(error, request)
     const exchange = fetchExchange(request)
     try {
       const session = await sessions.open(exchange)
-      sessions.attach(request, session)
+      sessions.adapter.attach(request, session)
       try {
-        const response = await sessions.run(session, async () => handler(request, ...rest))
+        const response = await sessions.adapter.run(session, async () => handler(request, ...rest))
         return await commitFetch(sessions, session, exchange, response, report)
       } catch (error) {
         if (error instanceof Response) return await commitFetch(sessions, session, exchange, error, report)

@@ -4,6 +4,8 @@
  * Header names are lower-case. An adapter translates and decides nothing.
  */
 export interface Exchange {
+  /** The request's method, in upper case: `'GET'`, `'POST'`. */
+  readonly method: string
   /** True when the connection itself is TLS. `X-Forwarded-Proto` is the engine's business (`trustProxy`). */
   readonly secure: boolean
   /** True once the response's header can no longer be changed. */
@@ -22,6 +24,7 @@ export interface Exchange {
 
 /** The part of a Fetch `Request` that is read. */
 export interface FetchRequest {
+  readonly method: string
   readonly url: string
   readonly headers: { get(name: string): string | null }
 }

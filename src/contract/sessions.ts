@@ -1,41 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { AdapterSeam, Committed, ResponseFacts } from './adapter.ts'
 import type { SessionEventName, SessionListener } from './events.ts'
 import type { Exchange, FetchRequest } from './exchange.ts'
 import type { AnyData, Session } from './session.ts'
 import type { Store } from './store.ts'
-
-/** How a request ended, as far as the commit depends on it. */
-export interface ResponseFacts {
-  /** The response's status code. */
-  readonly status?: number
-  /** What the handler threw. An error with a `status` or `statusCode` of 4xx counts as that answer, any other as a failure. */
-  readonly error?: unknown
-}
-
-/** What a commit did. */
-export type Outcome =
-  /** Nothing was to do. */
-  | 'nothing'
-  /** The idle deadline was extended. */
-  | 'touched'
-  /** A first record was written. */
-  | 'created'
-  /** The record was replaced. */
-  | 'saved'
-  /** The session lives under a new token. */
-  | 'moved'
-  /** The session was ended. */
-  | 'ended'
-  /** Another request had ended or moved the session; the changes were dropped. */
-  | 'gone'
-
-export interface Committed {
-  readonly outcome: Outcome
-  /** Response headers to add, for a session opened without a response: `new Response(body, { headers })`. */
-  readonly headers: ReadonlyArray<[string, string]>
-  /** The token the client must carry from now on, when it changed. Secret. */
-  readonly token: string | null
-}
 
 /** A stored session as administration sees it. Never contains the token. */
 export interface SessionInfo {
@@ -93,6 +61,8 @@ export interface Users {
 export interface Sessions<Data extends object = AnyData, Flash extends object = AnyData> {
   /** The session of a request: of whatever the adapter was given. Throws `NO_SESSION` if none ran for it. */
   of(carrier: object): Session<Data, Flash>
+  /** As `of`, but undefined if no adapter ran for it. */
+  tryOf(carrier: object): Session<Data, Flash> | undefined
   /** The session of the request that the calling code serves. Throws `NO_SESSION` outside of one. */
   current(): Session<Data, Flash>
   /** As `current`, but undefined outside of a request. */
@@ -130,10 +100,6 @@ export interface Sessions<Data extends object = AnyData, Flash extends object = 
   /** The store, every call of it under `storeTimeout`; it knows keys, never tokens. */
   readonly store: Store
 
-  /** For adapters: makes `of(carrier)` answer this session. */
-  attach(carrier: object, session: Session<Data, Flash>): void
-  /** For adapters: runs `work` so that `current()` answers this session in it and in all that it awaits. */
-  run<Result>(session: Session<Data, Flash>, work: () => Result): Result
-  /** For adapters: as `commit`, but answers without a promise when there is nothing to store. */
-  finish(session: Session<Data, Flash>, response?: ResponseFacts): Committed | Promise<Committed>
+  /** For adapters. */
+  readonly adapter: AdapterSeam<Data, Flash>
 }

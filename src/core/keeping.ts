@@ -1,5 +1,5 @@
+import type { Outcome } from '../contract/adapter.ts'
 import type { Envelope } from '../contract/codec.ts'
-import type { Outcome } from '../contract/sessions.ts'
 import type { Eventually, StoredRecord } from '../contract/store.ts'
 import type { Batch, Place, Placed, State } from './request/state.ts'
 

@@ -1,10 +1,9 @@
+import type { AdapterSeam, Committed, ResponseFacts } from '../contract/adapter.ts'
 import type { SessionEventName, SessionListener } from '../contract/events.ts'
 import type { Exchange, FetchRequest } from '../contract/exchange.ts'
 import type { AnyData, Session } from '../contract/session.ts'
 import type {
-  Committed,
   ListQuery,
-  ResponseFacts,
   SessionInfo,
   SessionPage,
   Sessions,
@@ -40,6 +39,17 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   readonly #context = createContext<Session>()
   readonly #sweepers = new Set<Sweeper>()
   readonly #closing = new AbortController()
+  readonly #claimed = new WeakSet<object>()
+  readonly adapter: AdapterSeam<AnyData, AnyData> = {
+    claim: (request) => {
+      if (this.#claimed.has(request)) return false
+      this.#claimed.add(request)
+      return true
+    },
+    attach: (carrier, session) => this.#attached.set(carrier, session),
+    run: (session, work) => this.#context.run(session, work),
+    finish: (session, response = {}) => finishState(this.#engine, stateOf(session), response),
+  }
   #closed: Promise<void> | null = null
 
   constructor(engine: Engine, preparing: Promise<void> | null) {
@@ -65,9 +75,13 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   of(carrier: object): Session {
-    const session = this.#attached.get(carrier)
+    const session = this.tryOf(carrier)
     if (session !== undefined) return session
     throw new SessionError('NO_SESSION', 'no session belongs to this object: mount the adapter before this handler')
+  }
+
+  tryOf(carrier: object): Session | undefined {
+    return this.#attached.get(carrier)
   }
 
   current(): Session {
@@ -104,19 +118,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   async commit(session: Session, response?: ResponseFacts): Promise<Committed> {
-    return this.finish(session, response)
-  }
-
-  finish(session: Session, response: ResponseFacts = {}): Committed | Promise<Committed> {
-    return finishState(this.#engine, stateOf(session), response)
-  }
-
-  attach(carrier: object, session: Session): void {
-    this.#attached.set(carrier, session)
-  }
-
-  run<Result>(session: Session, work: () => Result): Result {
-    return this.#context.run(session, work)
+    return this.adapter.finish(session, response)
   }
 
   async find(id: string): Promise<SessionInfo | null> {

@@ -317,6 +317,7 @@ export class World {
   #exchange(token: string | null, cookies: string[]) {
     return {
       secure: true,
+      method: 'GET',
       headersSent: false,
       header: (name: string) => (name === 'cookie' && token !== null ? `__Host-sid=${token}` : null),
       url: () => '/',

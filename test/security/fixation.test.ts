@@ -218,6 +218,7 @@ describe('concurrent moves', () => {
         const sent: string[] = []
         const exchange = {
           secure: true,
+          method: 'GET',
           headersSent: false,
           header: (name: string) => (name === 'cookie' ? `__Host-sid=${token}` : null),
           url: () => '/',
@@ -374,7 +375,7 @@ describe('the time of the sign-in', () => {
     const sessions = createSessions()
     const said = `Mozilla\r\n\u001b[31m<script> ${'x'.repeat(1000)}`
     const headers = { get: (name: string) => (name === 'user-agent' ? said : null) }
-    const session = await sessions.open({ url: 'https://example.org/', headers })
+    const session = await sessions.open({ method: 'GET', url: 'https://example.org/', headers })
     session.login('ada')
     expect(session.device).toBe(`Mozilla[31m<script> ${'x'.repeat(1000)}`.slice(0, 256))
   })

@@ -57,6 +57,7 @@ export function exchangeWith(
   return {
     sent,
     secure: facts.secure ?? true,
+    method: 'GET',
     headersSent: false,
     header: (name) => (Object.hasOwn(headers, name) ? (headers[name] ?? null) : null),
     url: () => facts.url ?? '/',

@@ -436,6 +436,7 @@ describe('sealedCookie with a revocation store', () => {
 function exchangeWith(token: string) {
   return {
     secure: true,
+    method: 'GET',
     headersSent: false,
     header: (name: string) => (name === 'cookie' ? `__Host-sid=${token}` : null),
     url: () => '/',

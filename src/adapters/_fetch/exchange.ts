@@ -1,6 +1,7 @@
+import type { ResponseFacts } from '../../contract/adapter.ts'
 import type { Exchange } from '../../contract/exchange.ts'
 import type { Session } from '../../contract/session.ts'
-import type { ResponseFacts, Sessions } from '../../contract/sessions.ts'
+import type { Sessions } from '../../contract/sessions.ts'
 import { failureOf } from '../_failure.ts'
 
 /** The exchange of a Fetch request, whose response does not exist until the handler has returned it. */
@@ -29,6 +30,10 @@ class RequestInFetch implements FetchExchange {
 
   constructor(request: Request) {
     this.#request = request
+  }
+
+  get method(): string {
+    return this.#request.method
   }
 
   get secure(): boolean {
@@ -97,7 +102,7 @@ export async function commitFetch<Data extends object, Flash extends object>(
   if (response.status < 200) return response
   exchange.bind(response)
   try {
-    await sessions.finish(session, { ...facts, status: response.status })
+    await sessions.adapter.finish(session, { ...facts, status: response.status })
     return exchange.release()
   } catch (error) {
     report(error)

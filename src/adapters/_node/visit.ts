@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
+import type { ResponseFacts } from '../../contract/adapter.ts'
 import type { Exchange } from '../../contract/exchange.ts'
 import type { Session } from '../../contract/session.ts'
-import type { ResponseFacts, Sessions } from '../../contract/sessions.ts'
+import type { Sessions } from '../../contract/sessions.ts'
 import { holdResponse, type NodeResponse } from './hold.ts'
 import { becomeFailure, destroyResponse, type Patchable } from './response.ts'
 
@@ -26,11 +27,11 @@ export async function visitNode<Data extends object, Flash extends object>(
   const session = await sessions.open(nodeExchange(request, response))
   let facts: ResponseFacts = {}
   holdResponse(response, {
-    finish: (status) => sessions.finish(session, { ...facts, status }),
+    finish: (status) => sessions.adapter.finish(session, { ...facts, status }),
     isChanged: () => session.isChanged,
     report,
   })
-  sessions.attach(request, session)
+  sessions.adapter.attach(request, session)
   return {
     session,
     fail(error) {
@@ -71,6 +72,10 @@ class NodeExchange implements Exchange {
     const native = response as NativeHeaders | null
     this.#getHeader = native?.getHeader
     this.#setHeader = native?.setHeader
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET'
   }
 
   get secure(): boolean {

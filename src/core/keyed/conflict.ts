@@ -1,4 +1,4 @@
-import type { Outcome } from '../../contract/sessions.ts'
+import type { Outcome } from '../../contract/adapter.ts'
 import { SessionError } from '../../errors.ts'
 import type { Engine } from '../engine.ts'
 import type { State } from '../request/state.ts'

@@ -1,5 +1,5 @@
+import type { Outcome } from '../../contract/adapter.ts'
 import type { Envelope } from '../../contract/codec.ts'
-import type { Outcome } from '../../contract/sessions.ts'
 import type { StoredRecord } from '../../contract/store.ts'
 import { type Engine, freshEnvelope, ownerOf, pack, retiredMs, sealPurpose } from '../engine.ts'
 import { absoluteDeadline } from '../expiry.ts'

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../contract/sessions.ts'
+import type { Outcome } from '../../contract/adapter.ts'
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
 import { andThen } from '../../values/eventually.ts'
 import { type Engine, pack } from '../engine.ts'

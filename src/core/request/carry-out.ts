@@ -1,4 +1,4 @@
-import type { Outcome } from '../../contract/sessions.ts'
+import type { Outcome } from '../../contract/adapter.ts'
 import type { Eventually } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { andThen, attempt } from '../../values/eventually.ts'

@@ -1,4 +1,4 @@
-import type { Committed, Outcome, ResponseFacts } from '../../contract/sessions.ts'
+import type { Committed, Outcome, ResponseFacts } from '../../contract/adapter.ts'
 import type { Eventually } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { andThen } from '../../values/eventually.ts'

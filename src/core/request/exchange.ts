@@ -9,6 +9,7 @@ export function requestExchange(request: FetchRequest): RequestExchange {
   const collected: [string, string][] = []
   return {
     collected,
+    method: request.method,
     secure: request.url.startsWith('https:'),
     headersSent: false,
     header: (name) => request.headers.get(name),

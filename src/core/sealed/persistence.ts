@@ -1,4 +1,4 @@
-import type { Outcome } from '../../contract/sessions.ts'
+import type { Outcome } from '../../contract/adapter.ts'
 import type { Eventually, SealedStore, Sealer, StoredRecord } from '../../contract/store.ts'
 import { keyRing } from '../../crypto/key-ring.ts'
 import { SessionError } from '../../errors.ts'

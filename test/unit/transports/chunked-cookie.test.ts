@@ -11,6 +11,7 @@ function exchangeWith(jar: Map<string, string>): Exchange {
   const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
   return {
     secure: true,
+    method: 'GET',
     headersSent: false,
     header: (name) => (name === 'cookie' && cookie !== '' ? cookie : null),
     url: () => '/',

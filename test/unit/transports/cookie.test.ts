@@ -20,6 +20,7 @@ function exchangeOf(request: Record<string, string> = {}): Exchange & { sent: [s
   return {
     sent,
     secure: true,
+    method: 'GET',
     headersSent: false,
     header: (name) => request[name] ?? null,
     url: () => '/?sid=from-query',

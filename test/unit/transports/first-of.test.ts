@@ -13,6 +13,7 @@ function exchangeOf(request: Record<string, string> = {}, url = '/'): Exchange &
   return {
     sent,
     secure: true,
+    method: 'GET',
     headersSent: false,
     header: (name) => request[name] ?? null,
     url: () => url,

@@ -17,6 +17,7 @@ function exchangeOf(url: string): Exchange & { sent: string[] } {
   return {
     sent,
     secure: true,
+    method: 'GET',
     headersSent: false,
     header: () => 'sid=from-header',
     url: () => url,
