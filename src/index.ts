@@ -8,13 +8,22 @@ import { memoryStore } from './stores/memory/index.ts'
 export { jsonCodec } from './codecs/json.ts'
 export { richCodec } from './codecs/rich.ts'
 export type { AdapterSeam, Committed, Outcome, ResponseFacts } from './contract/adapter.ts'
-export type { Codec, Envelope, FlashMessage, Retired } from './contract/codec.ts'
-export type { InvalidReason, SessionEventName, SessionEvents, SessionListener } from './contract/events.ts'
+export type { Codec, SessionValues } from './contract/codec.ts'
+export type {
+  DestroyedFacts,
+  EventFacts,
+  InvalidReason,
+  SessionEventName,
+  SessionEvents,
+  SessionListener,
+} from './contract/events.ts'
 export type { Exchange, FetchRequest } from './contract/exchange.ts'
 export type { StandardSchema } from './contract/schema.ts'
 export type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, SessionJson } from './contract/session.ts'
 export type {
   ListQuery,
+  RevokeAllOptions,
+  RevokeOptions,
   SessionInfo,
   SessionPage,
   Sessions,
@@ -27,9 +36,7 @@ export type {
   Eventually,
   Listing,
   ListPage,
-  SealedRecord,
   SealedStore,
-  Sealer,
   Store,
   StoreCallOptions,
   StoredRecord,

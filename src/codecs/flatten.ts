@@ -1,40 +1,32 @@
-import type { Envelope } from '../contract/codec.ts'
+import type { SessionValues } from '../contract/codec.ts'
 import { SessionError } from '../errors.ts'
-import { put } from './envelope.ts'
-import { maxDepth } from './plain.ts'
+import { isPlainArray, isPlainObject, maxDepth } from '../values/plain-value.ts'
+import { setOwn } from '../values/safe-object.ts'
 
 /** A step from a container to what is directly inside. */
 export type Step = string | number
 
-/** Where a walk through the values of an envelope is at the moment. */
+/** Where a walk through the values of a session is at the moment. */
 export interface Walk {
-  /** From the wire object to the present value: `d` or `f`, then keys and indexes. */
+  /** From the object of the whole text to the present value: `d` or `f`, then keys and indexes. */
   readonly path: Step[]
   /** The containers that the present value is inside of: meeting one again is a cycle. */
   readonly above: Set<unknown>
   /** How deep the present value lies; `data` itself is at 0. */
   depth: number
-  /** Answers the plain form of a value that is not plain JSON, or throws `VALUE_INVALID`. */
+  /** Returns the plain form of a value that is not plain JSON, or throws `VALUE_INVALID`. */
   readonly special: (value: unknown, walk: Walk) => unknown
 }
 
 /**
- * The envelope with a copy of its values in which every value that is not plain JSON is replaced by what `special`
+ * A copy of the values in which every value that is not plain JSON is replaced by what `special`
  * makes of it, inner ones first. Reads own enumerable data properties only, never a getter.
  * Throws `VALUE_INVALID` for a cycle, a getter, a symbol as a key, and more than 64 levels.
  */
-export function flatten(envelope: Envelope, special: Walk['special']): Envelope {
-  const data = flattenValue(envelope.data, { path: ['d'], above: new Set(), depth: 0, special })
-  const plain: Envelope = { ...envelope, data: data as Envelope['data'] }
-  if (envelope.flash !== undefined) {
-    const flash = {}
-    for (const [key, { value, stamp }] of Object.entries(envelope.flash)) {
-      const walk: Walk = { path: ['f', key, 0], above: new Set(), depth: 1, special }
-      put(flash, key, { value: flattenValue(value, walk), stamp })
-    }
-    plain.flash = flash
-  }
-  return plain
+export function flatten({ data, flash }: SessionValues, special: Walk['special']): SessionValues {
+  const root = (field: 'd' | 'f', values: unknown) =>
+    flattenValue(values, { path: [field], above: new Set(), depth: 0, special }) as Record<string, unknown>
+  return { data: root('d', data), ...(flash !== undefined && { flash: root('f', flash) }) }
 }
 
 /** The plain form of one value and of all that is in it. */
@@ -102,35 +94,15 @@ function flattenObject(object: object, walk: Walk): object {
     if (property === undefined || !('value' in property)) {
       throw refusal(walk.path, 'it is a getter. Store the value that it returns')
     }
-    put(copy, key, flattenValue(property.value, walk))
+    setOwn(copy, key, flattenValue(property.value, walk))
     walk.path.pop()
   }
   leave(object, walk)
   return copy
 }
 
-/** Not a subclass: directly below the root of its realm. Test runners and vm contexts have several realms. */
-function isPlainArray(array: unknown[]): boolean {
-  const prototype: unknown = Object.getPrototypeOf(array)
-  return prototype !== null && isRoot(Object.getPrototypeOf(prototype))
-}
-
-/** An object literal of any realm, or an object without a prototype. */
-function isPlainObject(object: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(object)
-  return prototype === null || isRoot(prototype)
-}
-
-/** `Object.prototype` of any realm; the prototype of a class that extends null has no `isPrototypeOf`. */
-function isRoot(prototype: unknown): boolean {
-  if (prototype === Object.prototype) return true
-  if (typeof prototype !== 'object' || prototype === null) return false
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf')
-}
-
-/** `['d', 'cart', 2, 'at']` is `data.cart[2].at`, and `['f', 'notice', 0]` is `flash.notice`. */
+/** `['d', 'cart', 2, 'at']` is `data.cart[2].at`, and `['f', 'notice']` is `flash.notice`. */
 function describePath([field, ...steps]: readonly Step[]): string {
-  if (field === 'f') steps.splice(1, 1)
   const keys = steps.map((step) => {
     if (typeof step === 'number') return `[${step}]`
     if (/^[A-Za-z_$][\w$]{0,63}$/.test(step)) return `.${step}`

@@ -1,24 +1,24 @@
 import type { Codec } from '../contract/codec.ts'
-import { fromWire, parseWire, writeWire } from './envelope.ts'
 import { flatten, refusal, type Walk } from './flatten.ts'
-import { isPlainEnvelope } from './plain.ts'
+import { arePlain } from './plain.ts'
 import { describeSpecial } from './special-types.ts'
+import { parseText, valuesOf, writeText } from './values-text.ts'
 
 /**
  * The strict codec: strings, booleans, null, finite numbers, arrays and plain objects, written as plain JSON.
  *
  * `encode` throws `VALUE_INVALID` for everything that JSON would drop or change without a word: `undefined`, NaN,
- * -0, Date, Map, functions, class instances, cycles. `decode` answers null for a text of `richCodec` that holds such
+ * -0, Date, Map, functions, class instances, cycles. `decode` returns null for a text of `richCodec` that holds such
  * values, and reads all its other texts.
  */
 export function jsonCodec(): Codec {
   return {
-    encode(envelope) {
-      return writeWire(isPlainEnvelope(envelope) ? envelope : flatten(envelope, refuseSpecial))
+    encode(values) {
+      return writeText(arePlain(values) ? values : flatten(values, refuseSpecial))
     },
     decode(text) {
-      const wire = parseWire(text)
-      return wire === null || Object.hasOwn(wire, 't') ? null : fromWire(wire)
+      const parsed = parseText(text)
+      return parsed === null || Object.hasOwn(parsed, 't') ? null : valuesOf(parsed)
     },
   }
 }

@@ -1,20 +1,12 @@
-import type { Envelope } from '../contract/codec.ts'
-
-/** How many objects, arrays, Maps and Sets may lie within each other below `data` or a flash message. */
-export const maxDepth = 64
+import type { SessionValues } from '../contract/codec.ts'
+import { maxDepth } from '../values/plain-value.ts'
 
 /**
- * Whether everything in an envelope survives `JSON.stringify` and `JSON.parse` unchanged, so that it can be written in
- * one go. False for some values that do survive, such as objects of another realm: `flatten` looks closer.
+ * Whether all values survive `JSON.stringify` and `JSON.parse` unchanged, so that they can be written in one go. False
+ * for some that do survive, such as objects of another realm: `flatten` looks closer.
  */
-export function isPlainEnvelope(envelope: Envelope): boolean {
-  if (!isPlain(envelope.data, 0)) return false
-  const { flash } = envelope
-  if (flash === undefined) return true
-  for (const key of Object.keys(flash)) {
-    if (!isPlain(flash[key]?.value, 1)) return false
-  }
-  return true
+export function arePlain({ data, flash }: SessionValues): boolean {
+  return isPlain(data, 0) && (flash === undefined || isPlain(flash, 0))
 }
 
 /**

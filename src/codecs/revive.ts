@@ -1,26 +1,27 @@
-import { isObject, put, type Wire } from './envelope.ts'
+import { isObject, setOwn } from '../values/safe-object.ts'
 import type { Step } from './flatten.ts'
 import type { SpecialType } from './special-types.ts'
+import type { ValuesText } from './values-text.ts'
 
-/** One row of the side table: the tag, then the path from the wire object. */
+/** One row of the side table: the tag, then the path from the object of the whole text. */
 export type TableRow = [tag: string, ...path: Step[]]
 
 /**
- * Makes the special values of a parsed wire object again, in place; false if the table is not one that `richCodec`
+ * Makes the special values of a parsed text again, in place; false if the table is not one that `richCodec`
  * wrote. Only the given types are ever constructed.
  *
  * Rows name inner values before outer ones, so no path leads through a value that has been made already. That is
  * enforced: a forged table must not reach a getter or a proxy of what a custom type built.
  */
-export function revive(wire: Wire, types: ReadonlyMap<unknown, SpecialType>): boolean {
-  const table: unknown = wire.t
+export function revive(text: ValuesText, types: ReadonlyMap<unknown, SpecialType>): boolean {
+  const table: unknown = text.t
   if (!Array.isArray(table)) return false
   const made = new Set<unknown>()
-  return table.every((row) => Array.isArray(row) && reviveRow(wire, row, types, made))
+  return table.every((row) => Array.isArray(row) && reviveRow(text, row, types, made))
 }
 
 function reviveRow(
-  wire: Wire,
+  text: ValuesText,
   [tag, ...path]: unknown[],
   types: ReadonlyMap<unknown, SpecialType>,
   made: Set<unknown>,
@@ -28,7 +29,7 @@ function reviveRow(
   const type = types.get(tag)
   const last = path.pop()
   if (type === undefined || (path[0] !== 'd' && path[0] !== 'f')) return false
-  let container: unknown = wire
+  let container: unknown = text
   for (const step of path) {
     if (made.has(container) || !leadsOn(container, step)) return false
     container = container[step as Step]
@@ -42,7 +43,7 @@ function reviveRow(
     return false
   }
   if (typeof value === 'object' || typeof value === 'function') made.add(value)
-  put(container, last as Step, value)
+  setOwn(container, last as Step, value)
   return true
 }
 

@@ -1,10 +1,10 @@
 import type { Codec } from '../contract/codec.ts'
 import { SessionError } from '../errors.ts'
-import { fromWire, parseWire, writeWire } from './envelope.ts'
 import { enter, flatten, flattenValue, leave, refusal, type Walk } from './flatten.ts'
-import { isPlainEnvelope } from './plain.ts'
+import { arePlain } from './plain.ts'
 import { revive, type TableRow } from './revive.ts'
 import { builtinTypeOf, builtinTypes, describeSpecial, type SpecialType } from './special-types.ts'
+import { parseText, valuesOf, writeText } from './values-text.ts'
 
 /**
  * How instances of a class of the application are stored.
@@ -29,7 +29,7 @@ export interface CustomType {
   is(value: unknown): boolean
   /** Something that can be stored in place of the value: plain JSON, built-in types, or other custom types. */
   encode(value: unknown): unknown
-  /** The value from what `encode` answered. It may throw: the payload then counts as corrupt. */
+  /** The value from what `encode` returned. It may throw: the payload then counts as corrupt. */
   decode(plain: unknown): unknown
 }
 
@@ -50,7 +50,7 @@ export interface RichCodecOptions {
  * In the payload a special value stands as its plain form, and the field `t` lists `[tag, ...path]` for each, inner
  * ones first. The table is beside the data, so nothing in the data can pass for a tag:
  *
- *     {"v":1,"c":1767225600000,"d":{"seen":[1767225600000]},"t":[["Date","d","seen",0]]}
+ *     {"d":{"seen":[1767225600000]},"t":[["Date","d","seen",0]]}
  *
  * `encode` throws `VALUE_INVALID` with the path for functions, symbols, symbol keys, getters, instances of other
  * classes, cycles and more than 64 levels. `decode` constructs the built-in and registered types, nothing else.
@@ -60,16 +60,16 @@ export function richCodec(options: RichCodecOptions = {}): Codec {
   const customTypes = (options.types ?? []).map(register)
   const types = byTag([...builtinTypes, ...customTypes])
   return {
-    encode(envelope) {
-      if (isPlainEnvelope(envelope)) return writeWire(envelope)
+    encode(values) {
+      if (arePlain(values)) return writeText(values)
       const table: TableRow[] = []
-      const plain = flatten(envelope, (value, walk) => writeSpecial(value, walk, customTypes, table))
-      return writeWire(plain, table.length > 0 ? table : undefined)
+      const plain = flatten(values, (value, walk) => writeSpecial(value, walk, customTypes, table))
+      return writeText(plain, table.length > 0 ? table : undefined)
     },
     decode(text) {
-      const wire = parseWire(text)
-      if (wire === null || (Object.hasOwn(wire, 't') && !revive(wire, types))) return null
-      return fromWire(wire)
+      const parsed = parseText(text)
+      if (parsed === null || (Object.hasOwn(parsed, 't') && !revive(parsed, types))) return null
+      return valuesOf(parsed)
     },
   }
 }

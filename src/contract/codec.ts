@@ -1,47 +1,23 @@
-/** A one-time message on its way to a later request. */
-export interface FlashMessage {
-  readonly value: unknown
-  /** Tells this message from a later one under the same key. */
-  readonly stamp: string
-}
-
-/** What is left under a retired key: where the session went, never a usable token. */
-export interface Retired {
-  /** Epoch ms of the retirement. */
-  readonly at: number
-  /** The successor's key; absent when the session ended. */
-  readonly next?: string
-  /** The successor's token, sealed under a key derived from the retired token. Only after an automatic rotation. */
-  readonly sealedNext?: string
+/** What the application put into a session. The keys may be anything, `__proto__` included. */
+export interface SessionValues {
+  readonly data: Record<string, unknown>
+  /** The values of the one-time messages by their keys; absent if there are none. */
+  readonly flash?: Record<string, unknown>
 }
 
 /**
- * Everything of a session that is written as one text.
+ * Turns the values of a session into text and back.
  *
- * `data` and `flash` are plain objects whose keys may be anything, `__proto__` included: read them with
- * `Object.hasOwn`, write that one key with `Object.defineProperty`.
+ * Only the values: owner, deadlines, tombstones and whatever else the engine keeps with them are written by the engine
+ * beside this text, so no codec can lose them. Encrypt or compress here if only the values need it.
  */
-export interface Envelope {
-  /** Epoch ms. */
-  createdAt: number
-  /** Epoch ms at which the present token was issued, if it is not the first. */
-  rotatedAt?: number
-  /** Epoch ms of the last sign-in. */
-  authenticatedAt?: number
-  userId?: string
-  /** The client that signed in, from its User-Agent. */
-  device?: string
-  /** The application's version of the shape of `data` (`migrate.version`). */
-  dataVersion?: number
-  data: Record<string, unknown>
-  flash?: Record<string, FlashMessage>
-  retired?: Retired
-}
-
-/** Envelope to text and back. */
 export interface Codec {
-  /** Throws a `SessionError` with the code `VALUE_INVALID`, naming the path, for a value it cannot write. */
-  encode(envelope: Envelope): string
-  /** Null for a text that is corrupt, foreign or of an unknown format version. Never throws for any text. */
-  decode(text: string): Envelope | null
+  /**
+   * The text of the values, which must not depend on them any more: the application goes on changing its objects.
+   *
+   * Throws a `SessionError` with the code `VALUE_INVALID`, naming the path, for a value it cannot write.
+   */
+  encode(values: SessionValues): string
+  /** New values that nobody else holds. Null, or whatever it throws, means that the text is corrupt or foreign. */
+  decode(text: string): SessionValues | null
 }

@@ -1,10 +1,20 @@
 /** What every event tells. None ever carries a token, a key or session data. */
-interface EventFacts {
+export interface EventFacts {
   /** Epoch ms. */
   readonly at: number
-  /** The session's public handle, where one is known. */
+  /** The session's id, where one is known. It changes with the token. */
   readonly id?: string
+  /** The session's root, where it is known: the same for as long as the session lives. */
+  readonly root?: string
   readonly userId?: string
+}
+
+/** How a session came to its end. */
+export interface DestroyedFacts extends EventFacts {
+  /** `destroy` and `logout` are the session's own verbs, `revoke` and `revoke-all` those of `sessions` and `sessions.users`. */
+  readonly reason: 'destroy' | 'logout' | 'revoke' | 'revoke-all'
+  /** Who ended it: the owner of a session that ended itself, or what `revoke` was given as `by`. */
+  readonly by?: string
 }
 
 /** Why a presented token, or the record behind it, was not accepted. */
@@ -26,17 +36,17 @@ export type InvalidReason =
 export interface SessionEvents {
   /** A first record was written. */
   created: EventFacts
-  /** The session moved to a new token (`regenerate`, `login`, `rotateEvery`); `previousId` is the handle it had. */
+  /** The session moved to a new token (`regenerate`, `login`, `rotateEvery`); `previousId` is the id it had. */
   rotated: EventFacts & { readonly previousId: string; readonly automatic: boolean }
-  /** The session was ended by `destroy`, `logout` or `revoke`. */
-  destroyed: EventFacts
+  /** The session was ended for good. */
+  destroyed: DestroyedFacts
   /** The record was still there, but its absolute deadline had passed: `absoluteTimeout` was shortened. */
   expired: EventFacts
   /** A token was presented and not accepted; the visitor is anonymous. */
   invalid: EventFacts & { readonly reason: InvalidReason }
   /** Two different live sessions were presented at once; the visitor is anonymous. */
   'token-conflict': EventFacts & { readonly candidates: number }
-  /** A retired token came back after its grace; `id` is the session that it once belonged to. */
+  /** A retired token came back after its grace; `id` and `root` are of the session that it once belonged to. */
   'token-reuse': EventFacts
   /** Changes were dropped because another request had ended or moved the session. */
   gone: EventFacts

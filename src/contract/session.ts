@@ -64,8 +64,13 @@ export interface SessionJson {
  * writes to costs nothing: no record, no cookie.
  */
 export interface Session<Data extends object = AnyData, Flash extends object = AnyData> {
-  /** A short public handle, safe to log. It changes with `regenerate` and `login`, and can not be used as a token. */
+  /** Short and safe to log. It changes with the token (`regenerate`, `login`, `rotateEvery`), and can not be used as one. */
   readonly id: string
+  /**
+   * Names the session for as long as it lives, through every change of its token; safe to log. It is another one after
+   * `destroy`, and after a `login` of another user.
+   */
+  readonly root: string
   /** True until the session has been stored for the first time. */
   readonly isNew: boolean
   /** True when there are changes that are not stored yet. */
@@ -123,4 +128,11 @@ export interface Session<Data extends object = AnyData, Flash extends object = A
   touch(): void
   /** Stores the changes now. Throws `SESSION_GONE` if another request ended the session or moved it to a new token. */
   save(): Promise<void>
+  /**
+   * Brings the session up to what is stored now, for code that holds it longer than a request: a WebSocket, a job. It
+   * follows automatic rotations; changes that are not stored yet are made again on what it finds.
+   *
+   * Throws `SESSION_GONE` if the session was ended, or moved by `regenerate` or `login`.
+   */
+  reload(): Promise<void>
 }

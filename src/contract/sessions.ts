@@ -7,16 +7,34 @@ import type { Store } from './store.ts'
 
 /** A stored session as administration sees it. Never contains the token. */
 export interface SessionInfo {
+  /** Safe to log and to show. It changes with the token, so keep `root` where the session must be found again later. */
   readonly id: string
+  /** The same for as long as the session lives: through `regenerate`, rotation and the sign-in of one user. */
+  readonly root: string
+  /** The owner; undefined while nobody is signed in. */
   readonly userId: string | undefined
   /** Epoch ms, like all times here. */
   readonly createdAt: number
+  /** When it ends unless it is used: the nearer of the idle and the absolute deadline. */
   readonly expiresAt: number
+  /** The last use that extended the idle deadline; at most `renewAfter` behind. */
   readonly lastSeenAt: number
+  /** The last sign-in; undefined if there was none. */
   readonly authenticatedAt: number | undefined
+  /** The User-Agent that signed in, at most 256 characters. */
   readonly device: string | undefined
-  /** A private copy. */
+  /** A private copy, in the present shape (`migrate`). */
   readonly data: Record<string, unknown>
+}
+
+export interface RevokeOptions {
+  /** Who revokes, for the `destroyed` event: a user id, a name, a job. Default: absent. */
+  readonly by?: string | undefined
+}
+
+export interface RevokeAllOptions extends RevokeOptions {
+  /** The session that goes on, by its `root` or `id`. Default: none. */
+  readonly except?: string | undefined
 }
 
 export interface ListQuery {
@@ -47,14 +65,17 @@ export interface Sweeper {
 export interface Users {
   /** The user's live sessions, the last used first. Needs a store with a user index. */
   list(userId: string): Promise<SessionInfo[]>
-  /** Ends one of them by its public handle; false if the user has no such session. Needs a store with a user index. */
-  revoke(userId: string, id: string): Promise<boolean>
   /**
-   * Ends all of them, but the one with the handle `except`.
+   * Ends one of them, by its `root`, its `id` or one of its last ids; false if the user has no such session. Needs a store
+   * with a user index.
+   */
+  revoke(userId: string, handle: string, options?: RevokeOptions): Promise<boolean>
+  /**
+   * Ends all of them, but the one that `except` names. Tries all before it throws the first failure.
    *
    * Needs a store with a user index, or a sealed cookie with a revocation store; throws `UNSUPPORTED` otherwise.
    */
-  revokeAll(userId: string, options?: { readonly except?: string | undefined }): Promise<void>
+  revokeAll(userId: string, options?: RevokeAllOptions): Promise<void>
 }
 
 /** The session system of one application. */
@@ -75,17 +96,20 @@ export interface Sessions<Data extends object = AnyData, Flash extends object = 
   open(source: Exchange | FetchRequest | string | null): Promise<Session<Data, Flash>>
   /** Stores what changed and puts the token on the response. Adapters call it; so does code without an adapter. */
   commit(session: Session<Data, Flash>, response?: ResponseFacts): Promise<Committed>
-  /** The live session with this public handle, or null. Needs a store that lists. */
-  find(id: string): Promise<SessionInfo | null>
+  /**
+   * The live session with this `id`, `root`, or an id that it had until a moment ago; null if there is none. Needs a store
+   * that lists; a root is looked for in all records.
+   */
+  find(handle: string): Promise<SessionInfo | null>
   /** Live sessions, a page at a time. Needs a store that lists. */
   list(query?: ListQuery): Promise<SessionPage>
   /** How many records are live; ids retired in the last minute count too. Needs a store that counts. */
   count(): Promise<number>
-  /** Ends the session with this public handle; false if there is none. Needs a store that lists. */
-  revoke(id: string): Promise<boolean>
+  /** Ends the session that `find` would return; false if there is none. Needs a store that lists. */
+  revoke(handle: string, options?: RevokeOptions): Promise<boolean>
   /** The sessions of one user. */
   readonly users: Users
-  /** Removes all expired records and answers how many. Needs a store that sweeps. */
+  /** Removes all expired records and returns how many. Needs a store that sweeps. */
   sweep(): Promise<number>
   /** Sweeps again and again until stopped or closed. Safe on several nodes at once. */
   startSweeper(options: SweeperOptions): Promise<Sweeper>

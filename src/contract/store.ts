@@ -89,37 +89,13 @@ export interface Closing {
   close(): Promise<void>
 }
 
-/** Encrypts and authenticates texts for one cookie name: what the engine lends to a store whose token is the record. */
-export interface Sealer {
-  /** The sealed text, in base64url. */
-  seal(text: string): Eventually<string>
-  /** The text, or null if none of the keys has sealed it so. `aged`: an older key than the newest has. */
-  open(sealed: string): Eventually<{ readonly text: string; readonly aged: boolean } | null>
-}
-
-/** What a sealed token holds. */
-export interface SealedRecord {
-  /** Stands for the session as the hash of a token does elsewhere. */
-  readonly key: string
-  /** The owner's generation when the token was issued, which `revokeAll` changes; `''` for none. */
-  readonly generation: string
-  readonly record: StoredRecord
-}
-
 /**
- * A store that keeps nothing: the token is the record, sealed, and the client keeps it.
+ * A store that keeps the session in its token, such as `sealedCookie()`.
  *
- * It decides how a record becomes a text. Encryption, deadlines and revocation belong to the engine.
+ * It brings a part of the engine with it, so only this package makes them.
  */
 export interface SealedStore {
   readonly name: string
   /** Tells this kind from `Store`. */
   readonly sealed: true
-  /** Whether ended sessions are remembered, so that a token that somebody has copied is dead too. */
-  readonly revocable: boolean
-  /** Where they are remembered; else a store that has nothing and refuses to keep anything. */
-  readonly revocation: Store
-  seal(content: SealedRecord, sealer: Sealer): Eventually<string>
-  /** Null for whatever is no token of this store. Never throws for any text. */
-  unseal(token: string, sealer: Sealer): Eventually<(SealedRecord & { readonly aged: boolean }) | null>
 }

@@ -2,10 +2,10 @@ import type { SessionEventName, SessionListener } from '../contract/events.ts'
 import type { AnyData } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
 import type { SealedStore, Store } from '../contract/store.ts'
-import type { Engine } from './engine.ts'
+import type { EngineParts } from './engine.ts'
 import { Listeners } from './events.ts'
 import { EndedKeys } from './keyed/ended-keys.ts'
-import { keyedKeeping } from './keyed/persistence.ts'
+import { keyedPersistence } from './keyed/persistence.ts'
 import { CommitQueue } from './keyed/queue.ts'
 import { resolveOptions, type SessionsOptions } from './options.ts'
 import { LiveSessions } from './sessions.ts'
@@ -26,7 +26,7 @@ export function buildSessions<Data extends object = AnyData, Flash extends objec
     listeners.emit('store-error', { at: settings.clock(), operation, error }),
   )
   const { listing, userIndex, ...abilities } = abilitiesOf(settings.store, settings.sealed !== null)
-  const parts: Omit<Engine, 'keeping'> = {
+  const parts: EngineParts = {
     settings,
     listeners,
     tokens: createTokens(settings.id, settings.transport.name, settings.secrets, settings.random),
@@ -39,15 +39,7 @@ export function buildSessions<Data extends object = AnyData, Flash extends objec
     queue: new CommitQueue(),
     ended: new EndedKeys(),
   }
-  const engine = parts as Engine
-  engine.keeping = keyedKeeping(engine)
-  const { sealed } = settings
-  // Loaded on demand: most applications keep their sessions in a store.
-  const preparing =
-    sealed &&
-    import('./sealed/persistence.ts').then(({ sealedKeeping }) => {
-      engine.keeping = sealedKeeping(engine, sealed)
-    })
+  const persistence = settings.sealed === null ? keyedPersistence(parts) : settings.sealed.persistence(parts)
   // One implementation serves every shape of data; the shapes exist for the compiler alone.
-  return new LiveSessions(engine, preparing) as unknown as Sessions<Data, Flash>
+  return new LiveSessions({ ...parts, persistence }) as unknown as Sessions<Data, Flash>
 }

@@ -1,5 +1,5 @@
-import type { Envelope } from '../contract/codec.ts'
 import type { StoredRecord } from '../contract/store.ts'
+import type { Facts } from './record/wire.ts'
 
 /** The durations that bound a session's life, all in ms. */
 export interface Timeouts {
@@ -7,11 +7,11 @@ export interface Timeouts {
   /** Idle timeout while nobody is signed in. */
   readonly anonymousIdle: number
   readonly absolute: number
-  /** How far the idle deadline must have moved before a read extends it. */
+  /** How far the idle deadline must have moved before a read extends it; in proportion while nobody is signed in. */
   readonly renewAfter: number
 }
 
-type Life = Pick<Envelope, 'createdAt' | 'authenticatedAt' | 'userId'>
+type Life = Pick<Facts, 'createdAt' | 'authenticatedAt' | 'userId'>
 
 /** Epoch ms at which a session ends however much it is used. A sign-in starts a new absolute lifetime. */
 export function absoluteDeadline(session: Life, timeouts: Timeouts): number {
@@ -25,7 +25,7 @@ export function deadline(session: Life, now: number, timeouts: Timeouts): number
 
 /** Whether a session that is used now should have its idle deadline extended. */
 export function isStale(session: Life, record: StoredRecord, now: number, timeouts: Timeouts): boolean {
-  return deadline(session, now, timeouts) - record.expiresAt >= timeouts.renewAfter
+  return deadline(session, now, timeouts) - record.expiresAt >= renewAfterOf(session, timeouts)
 }
 
 /**
@@ -35,6 +35,11 @@ export function isStale(session: Life, record: StoredRecord, now: number, timeou
  */
 export function lastSeen(session: Life, record: StoredRecord, now: number, timeouts: Timeouts): number {
   return Math.min(now, Math.max(session.createdAt, record.expiresAt - idleTimeout(session, timeouts)))
+}
+
+/** ms by which the deadline must have moved. One distance for two idle timeouts would never extend the shorter one. */
+export function renewAfterOf(session: Life, { renewAfter, idle, anonymousIdle }: Timeouts): number {
+  return session.userId === undefined && anonymousIdle !== idle ? (renewAfter * anonymousIdle) / idle : renewAfter
 }
 
 function idleTimeout(session: Life, timeouts: Timeouts): number {

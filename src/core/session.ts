@@ -1,100 +1,102 @@
-import { own } from '../codecs/envelope.ts'
-import type { Envelope } from '../contract/codec.ts'
 import type { AnyData, FlashMessages, LoginOptions, LogoutOptions, Session, SessionJson } from '../contract/session.ts'
+import { toBase64Url } from '../crypto/base64url.ts'
 import { SessionError } from '../errors.ts'
-import type { Intent } from './changes/change.ts'
+import { getOwn } from '../values/safe-object.ts'
+import { type Change, listAt } from './changes/change.ts'
 import { FlashBag } from './changes/flash.ts'
-import type { State } from './request/state.ts'
+import type { Engine } from './engine.ts'
+import { deadline, lastSeen } from './expiry.ts'
+import type { Contents } from './record/contents.ts'
+import { reloadState, saveState, takeFlash } from './request/commit.ts'
+import type { SessionState } from './request/state.ts'
+import { drawDraft, drawRoot, idOf } from './token.ts'
 
-/** What a session asks the engine for. */
-export interface SessionHost {
-  /** Every change needs a new token on the response. */
-  readonly inToken: boolean
-  now(): number
-  /** The public handle, for which a session that is not stored yet draws its token. */
-  idOf(state: State): string
-  deadline(envelope: Envelope): number
-  lastSeen(state: State): number
-  stamp(): string
-  fresh(): Envelope
-  /** The data as it would come back from the store, without a reference to what is in use. */
-  copyOf(envelope: Envelope): Record<string, unknown>
-  save(state: State): Promise<void>
-  takeFlash(state: State, key: string): Promise<unknown>
-}
-
+const stampBytes = 9
 const longestDevice = 256
 const longestUserId = 512
 
 /** The one implementation of `Session`. Its state is private, so that inspecting it shows no token. */
 export class LiveSession implements Session<AnyData, AnyData> {
-  readonly #host: SessionHost
-  readonly #state: State
+  readonly #engine: Engine
+  readonly #state: SessionState
 
-  constructor(host: SessionHost, state: State) {
-    this.#host = host
+  constructor(engine: Engine, state: SessionState) {
+    this.#engine = engine
     this.#state = state
   }
 
   /** The engine's side of a session; undefined for an object that is not one. */
-  static stateOf(session: object): State | undefined {
+  static stateOf(session: object): SessionState | undefined {
     return #state in session ? session.#state : undefined
   }
 
   get id(): string {
+    const state = this.#state
+    state.accessed = true
+    if (state.base !== null) return idOf(state.base.key)
+    if (state.draft === null) {
+      const drawn = drawDraft(this.#engine.tokens)
+      // Where hashing takes time, it was drawn when the session was opened.
+      if (!(drawn instanceof Promise)) state.draft = drawn
+    }
+    return state.draft === null ? '' : idOf(state.draft.key)
+  }
+  get root(): string {
     this.#state.accessed = true
-    return this.#host.idOf(this.#state)
+    return this.#state.root
   }
   get isNew(): boolean {
     this.#state.accessed = true
-    return this.#state.record === null
+    return this.#state.base === null
   }
   get isChanged(): boolean {
-    const state = this.#state
-    return state.changed || state.regenerate || state.ended.length > 0
+    return this.#state.isChanged || this.#state.ended.length > 0
   }
   get createdAt(): number {
-    return this.#seen().createdAt
+    return this.#seen().facts.createdAt
   }
   get expiresAt(): number {
-    const envelope = this.#seen()
-    return this.#state.record?.expiresAt ?? this.#host.deadline(envelope)
+    const { facts } = this.#seen()
+    const { clock, timeouts } = this.#engine.settings
+    return this.#state.base?.record.expiresAt ?? deadline(facts, clock(), timeouts)
   }
   get lastSeenAt(): number {
-    this.#state.accessed = true
-    return this.#host.lastSeen(this.#state)
+    const { facts } = this.#seen()
+    const { base } = this.#state
+    const { clock, timeouts } = this.#engine.settings
+    return base === null ? clock() : lastSeen(facts, base.record, clock(), timeouts)
   }
   get userId(): string | undefined {
-    return this.#seen().userId
+    return this.#seen().facts.userId
   }
   get authenticatedAt(): number | undefined {
-    return this.#seen().authenticatedAt
+    return this.#seen().facts.authenticatedAt
   }
   get device(): string | undefined {
-    return this.#seen().device
+    return this.#seen().facts.device
   }
 
   get flash(): FlashMessages<AnyData> {
     const state = this.#state
-    state.accessed = true
+    const { flash } = this.#seen()
     state.flash ??= new FlashBag(
       {
-        stamp: () => this.#host.stamp(),
+        stamp: () => toBase64Url(this.#engine.settings.random(stampBytes)),
         assertWritable: () => this.#assertWritable(),
-        take: (key) => this.#host.takeFlash(state, key),
+        take: (key) => takeFlash(this.#engine, state, key),
       },
-      { ...state.envelope.flash },
+      flash,
     )
     return state.flash
   }
 
   isExpired(): boolean {
-    return this.#host.now() >= this.expiresAt
+    return this.#engine.settings.clock() >= this.expiresAt
   }
 
   get(key: string): unknown {
-    const value = own(this.#seen().data, key)
-    this.#state.expose(key, value)
+    const value = getOwn(this.#seen().data, key)
+    this.#state.log.handOut(key, value)
     return value
   }
 
@@ -128,11 +130,8 @@ export class LiveSession implements Session<AnyData, AnyData> {
   }
 
   push(key: string, ...items: unknown[]): number {
-    const grown = this.update(key, (current: unknown) => {
-      if (current === undefined || Array.isArray(current)) return [...(current ?? []), ...items]
-      throw new SessionError('VALUE_INVALID', 'push needs an array, and the key holds none')
-    })
-    return grown.length
+    this.#write({ op: 'push', key: checkedKey(key), items })
+    return listAt(this.#state.log.contents.data, key).length
   }
 
   clear(): void {
@@ -148,9 +147,11 @@ export class LiveSession implements Session<AnyData, AnyData> {
   }
 
   toJSON(): SessionJson {
+    const { codec } = this.#engine.settings
+    const { data } = this.#seen()
     return {
       id: this.id,
-      data: this.#host.copyOf(this.#seen()),
+      data: codec.decode(codec.encode({ data }))?.data ?? {},
       created_at: new Date(this.createdAt).toISOString(),
       expires_at: new Date(this.expiresAt).toISOString(),
     }
@@ -158,33 +159,27 @@ export class LiveSession implements Session<AnyData, AnyData> {
 
   regenerate(): void {
     assertCookie(this.#state, 'regenerate()')
-    this.#state.accessed = this.#state.regenerate = true
-    this.#state.asked++
+    this.#state.accessed = true
+    this.#state.log.add({ op: 'regenerate' })
   }
 
   destroy(): void {
-    const state = this.#state
-    // Nothing is known of the session that should end here, so nobody may be told that it did.
-    if (state.fault !== null) throw state.fault
-    state.accessed = state.cleared = true
-    if (state.record !== null && state.key !== null) state.ended.push({ key: state.key, record: state.record })
-    state.restart(this.#host.fresh())
+    this.#leave('destroy')
   }
 
-  login(userId: string, options: LoginOptions<AnyData> = {}): void {
+  login(userId: string, { keep }: LoginOptions<AnyData> = {}): void {
     if (typeof userId !== 'string' || userId === '' || userId.length > longestUserId || /\p{Cs}/u.test(userId)) {
       throw new SessionError('VALUE_INVALID', `login needs a user id: a string of 1 to ${longestUserId} characters`)
     }
     const state = this.#state
     assertCookie(state, 'login()')
-    const device = deviceOf(state.exchange?.header('user-agent') ?? null)
-    this.#write({ op: 'login', userId, at: this.#host.now(), device, keep: options.keep })
-    state.regenerate = state.login = true
-    state.asked++
+    const { clock, random } = this.#engine.settings
+    const device = deviceOf(state.origin.exchange?.header('user-agent') ?? null)
+    this.#write({ op: 'login', userId, at: clock(), device, keep, root: drawRoot(random) })
   }
 
   logout({ clearSiteData = false }: LogoutOptions = {}): void {
-    this.destroy()
+    this.#leave('logout')
     this.#state.clearSiteData = clearSiteData
   }
 
@@ -194,28 +189,40 @@ export class LiveSession implements Session<AnyData, AnyData> {
 
   save(): Promise<void> {
     this.#state.accessed = true
-    return this.#host.save(this.#state)
+    return saveState(this.#engine, this.#state)
   }
 
-  #seen(): Envelope {
+  reload(): Promise<void> {
     this.#state.accessed = true
-    return this.#state.envelope
+    return reloadState(this.#engine, this.#state)
+  }
+
+  #leave(reason: 'destroy' | 'logout'): void {
+    const state = this.#state
+    // Nothing is known of the session that should end here, so no caller may believe that it did.
+    if (state.origin.fault !== null) throw state.origin.fault
+    state.accessed = true
+    state.leave(reason)
+  }
+
+  #seen(): Readonly<Contents> {
+    this.#state.accessed = true
+    return this.#state.log.contents
   }
 
   #assertWritable(): void {
-    if (this.#state.record === null) assertCookie(this.#state, 'the first write to a session')
-    else if (this.#host.inToken) assertCookie(this.#state, 'a write to a sealed session')
+    if (this.#state.base === null) assertCookie(this.#state, 'the first write to a session')
+    else if (this.#engine.persistence.inToken) assertCookie(this.#state, 'a write to a sealed session')
   }
 
-  #write(intent: Intent): void {
-    const state = this.#state
+  #write(change: Change): void {
     this.#assertWritable()
-    state.accessed = true
-    state.add(intent)
+    this.#state.accessed = true
+    this.#state.log.add(change)
   }
 }
 
-function assertCookie(state: State, what: string): void {
+function assertCookie(state: SessionState, what: string): void {
   if (!state.begun && !state.headersSent) return
   throw new SessionError('HEADERS_SENT', `${what} needs a cookie, and the response has begun: call it before`)
 }

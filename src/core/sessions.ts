@@ -4,6 +4,7 @@ import type { Exchange, FetchRequest } from '../contract/exchange.ts'
 import type { AnyData, Session } from '../contract/session.ts'
 import type {
   ListQuery,
+  RevokeOptions,
   SessionInfo,
   SessionPage,
   Sessions,
@@ -19,13 +20,14 @@ import { finishState } from './request/commit.ts'
 import { createContext } from './request/context.ts'
 import { isExchange, requestExchange } from './request/exchange.ts'
 import { openState } from './request/open.ts'
-import type { State } from './request/state.ts'
+import type { SessionState } from './request/state.ts'
 import { LiveSession } from './session.ts'
-import { createHost } from './session-host.ts'
 import { need } from './store/abilities.ts'
+import { drawDraft } from './token.ts'
 
 // Most processes serve requests and nothing else.
-const onDemand = () => import('./on-demand.ts')
+const administration = () => import('./admin/list.ts')
+const userAdministration = () => import('./admin/users.ts')
 
 /** How long `close` waits for the commits under way. */
 const drainMs = 10_000
@@ -33,8 +35,6 @@ const drainMs = 10_000
 /** The one implementation of `Sessions`: every method finds the part that does the work. */
 export class LiveSessions implements Sessions<AnyData, AnyData> {
   readonly #engine: Engine
-  readonly #preparing: Promise<void> | null
-  readonly #host: ReturnType<typeof createHost>
   readonly #attached = createAttachments<Session>()
   readonly #context = createContext<Session>()
   readonly #sweepers = new Set<Sweeper>()
@@ -52,21 +52,16 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
   #closed: Promise<void> | null = null
 
-  constructor(engine: Engine, preparing: Promise<void> | null) {
+  constructor(engine: Engine) {
     this.#engine = engine
-    this.#preparing = preparing
-    this.#host = createHost(engine)
   }
 
   get users(): Users {
     const engine = this.#engine
     return {
-      list: async (userId) => (await onDemand()).listOfUser(engine, userId),
-      revoke: async (userId, id) => (await onDemand()).revokeOfUser(engine, userId, id),
-      revokeAll: async (userId, { except } = {}) => {
-        await this.#preparing
-        return (await onDemand()).revokeAllOfUser(engine, userId, except)
-      },
+      list: async (userId) => (await userAdministration()).listOfUser(engine, userId),
+      revoke: async (userId, id, options) => (await userAdministration()).revokeOfUser(engine, userId, id, options),
+      revokeAll: async (userId, options) => (await userAdministration()).revokeAllOfUser(engine, userId, options),
     }
   }
 
@@ -101,9 +96,8 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
 
   async open(source: Exchange | FetchRequest | string | null): Promise<Session> {
     if (this.#closed !== null) throw new SessionError('CLOSED', 'these sessions were closed')
-    if (this.#preparing !== null) await this.#preparing
     const { transport } = this.#engine.settings
-    let opening: Eventually<State>
+    let opening: Eventually<SessionState>
     if (source === null || typeof source === 'string') {
       opening = openState(this.#engine, null, source === null ? [] : [source])
     } else {
@@ -111,10 +105,9 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
       opening = openState(this.#engine, exchange, transport.read(exchange))
     }
     const state = opening instanceof Promise ? await opening : opening
-    const session = new LiveSession(this.#host, state)
     // A hash that takes time is made now, so that the id can be had without waiting.
-    if (!this.#engine.tokens.immediate && state.key === null) await this.#host.draw(state)
-    return session as Session
+    if (!this.#engine.tokens.immediate && state.base === null) state.draft = await drawDraft(this.#engine.tokens)
+    return new LiveSession(this.#engine, state) as Session
   }
 
   async commit(session: Session, response?: ResponseFacts): Promise<Committed> {
@@ -122,32 +115,33 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   async find(id: string): Promise<SessionInfo | null> {
-    const { findSession } = await onDemand()
-    return (await findSession(this.#engine, this.#listing('find a session by its id'), id))?.info ?? null
+    const listing = this.#listing('find a session by its id')
+    return (await administration()).findSession(this.#engine, listing, id)
   }
 
   async list(query?: ListQuery): Promise<SessionPage> {
-    return (await onDemand()).listSessions(this.#engine, this.#listing('list sessions'), query)
+    return (await administration()).listSessions(this.#engine, this.#listing('list sessions'), query)
   }
 
   async count(): Promise<number> {
     return this.#listing('count sessions').count()
   }
 
-  async revoke(id: string): Promise<boolean> {
-    return (await onDemand()).revokeSession(this.#engine, this.#listing('find a session by its id'), id)
+  async revoke(id: string, options?: RevokeOptions): Promise<boolean> {
+    const listing = this.#listing('find a session by its id')
+    return (await administration()).revokeSession(this.#engine, listing, id, options)
   }
 
   async sweep(): Promise<number> {
     const { abilities, settings } = this.#engine
-    const { sweepAll } = await onDemand()
+    const { sweepAll } = await import('./admin/sweeper.ts')
     return sweepAll(this.#engine, need(abilities.sweeping, settings.storeName, 'sweep'), this.#closing.signal)
   }
 
   async startSweeper({ every }: SweeperOptions): Promise<Sweeper> {
     const { abilities, settings, listeners } = this.#engine
     need(abilities.sweeping, settings.storeName, 'sweep')
-    const { startSweeper } = await onDemand()
+    const { startSweeper } = await import('./admin/sweeper.ts')
     const sweeper = await startSweeper(every, settings.random, () =>
       this.sweep().catch((error) => listeners.emit('store-error', { at: settings.clock(), operation: 'sweep', error })),
     )
@@ -157,7 +151,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
 
   async ready(): Promise<void> {
     // Any answer will do: the key of a token that nobody has.
-    await this.#engine.store.read(await this.#engine.tokens.keyOf(this.#engine.tokens.mint(), 0))
+    await this.#engine.store.read(await this.#engine.tokens.keyOf(this.#engine.tokens.draw(), 0))
   }
 
   on<Name extends SessionEventName>(event: Name, listener: SessionListener<Name>): () => void {
@@ -190,7 +184,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 }
 
-function stateOf(session: Session): State {
+function stateOf(session: Session): SessionState {
   const state = LiveSession.stateOf(session)
   if (state !== undefined) return state
   throw new SessionError('NO_SESSION', 'this is not a session that open() has returned')

@@ -4,6 +4,7 @@ import { sha256 } from '../crypto/hash.ts'
 import { keyHash } from '../crypto/keys.ts'
 import type { RandomSource } from '../crypto/random.ts'
 import { SessionError } from '../errors.ts'
+import { andThen } from '../values/eventually.ts'
 
 /** How tokens are made. */
 export interface IdOptions {
@@ -20,15 +21,15 @@ export interface IdOptions {
 
 export interface Tokens {
   /** A new token. Throws `ID_INVALID` if the generator returned something that cannot be one. */
-  mint(): string
+  draw(): string
   /** Whether a text could have been issued: alphabet, exact length, prefix. No store call is made for others. */
   wellFormed(text: string): boolean
   /** How many secrets are listed, one at least: a token may be stored under the hash of each. */
-  readonly generations: number
+  readonly secrets: number
   /** Whether `keyOf` answers without a promise here. */
   readonly immediate: boolean
   /** The store's key for a token, by the newest secret (0) or an older one. */
-  keyOf(token: string, generation: number): Eventually<string>
+  keyOf(token: string, secretIndex: number): Eventually<string>
 }
 
 const alphabet = /^[\w-]+$/
@@ -54,8 +55,8 @@ export function createTokens(
     ? (text: string) => text.length >= leastCustom && text.length <= mostCustom && alphabet.test(text)
     : (text: string) => text.length === length && text.startsWith(prefix) && alphabet.test(text)
 
-  const mint = () => {
-    const token: unknown = generate ? generate() : prefix + toBase64Url(drawn(random, bytes))
+  const draw = () => {
+    const token: unknown = generate ? generate() : prefix + toBase64Url(randomBytes(random, bytes))
     if (typeof token === 'string' && wellFormed(token)) return token
     throw new SessionError(
       'ID_INVALID',
@@ -64,28 +65,44 @@ export function createTokens(
       })`,
     )
   }
-  if (generate && new Set([mint(), mint()]).size === 1) {
+  if (generate && new Set([draw(), draw()]).size === 1) {
     throw new SessionError('ID_INVALID', 'id.generate returned the same token twice: it must be unpredictable')
   }
   const hashes = secrets.length === 0 ? [keyHash(name, null)] : secrets.map((secret) => keyHash(name, secret))
   return {
-    mint,
+    draw,
     wellFormed,
-    generations: hashes.length,
+    secrets: hashes.length,
     immediate: typeof sha256('') === 'string',
-    keyOf(token, generation) {
-      const hash = hashes[generation]
-      if (hash === undefined) throw new RangeError('no such generation')
+    keyOf(token, secretIndex) {
+      const hash = hashes[secretIndex]
+      if (hash === undefined) throw new RangeError('no such secret')
       return hash(token)
     },
   }
 }
 
-function drawn(random: RandomSource, length: number): Uint8Array {
+export function randomBytes(random: RandomSource, length: number): Uint8Array {
   const bytes: unknown = random(length)
   if (bytes instanceof Uint8Array && bytes.length === length) return bytes
   throw new SessionError('ID_INVALID', `random must return a Uint8Array of the ${length} bytes asked for`)
 }
+
+/** A token and the key that it will be stored under. */
+export function drawDraft(tokens: Tokens): Eventually<{ readonly token: string; readonly key: string }> {
+  const token = tokens.draw()
+  return andThen(tokens.keyOf(token, 0), (key) => ({ token, key }))
+}
+
+const rootBytes = 16
+
+/** Draws what names a session for as long as it lives. */
+export function drawRoot(random: RandomSource): string {
+  return toBase64Url(randomBytes(random, rootBytes))
+}
+
+/** The length of what `drawRoot` returns. */
+export const rootLength = 22
 
 /** How many characters of the key are the public handle: 96 bits, so no two sessions share one. */
 export const idLength = 16

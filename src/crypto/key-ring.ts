@@ -1,9 +1,17 @@
-import type { Eventually, Sealer } from '../contract/store.ts'
+import type { Eventually } from '../contract/store.ts'
 import { andThen } from '../values/eventually.ts'
 import { fromBase64Url, toBase64Url } from './base64url.ts'
 import { builtin } from './builtin.ts'
 import type { RandomSource } from './random.ts'
 import { nonceBytes, tagBytes, type XaesKey, xaesKey } from './xaes.ts'
+
+/** Encrypts and authenticates texts for one purpose and one name. */
+export interface Sealer {
+  /** The sealed text, in base64url. */
+  seal(text: string): Eventually<string>
+  /** The text, or null if none of the keys has sealed it so. `aged`: an older key than the newest has sealed it. */
+  open(sealed: string): Eventually<{ readonly text: string; readonly aged: boolean } | null>
+}
 
 /** One secret, ready for use. */
 interface RingKey {

@@ -3,7 +3,7 @@ import type { Sweeping } from '../../contract/store.ts'
 import type { RandomSource } from '../../crypto/random.ts'
 import { SessionError } from '../../errors.ts'
 import { parseDuration } from '../../values/duration.ts'
-import type { Engine } from '../engine.ts'
+import type { EngineParts } from '../engine.ts'
 
 const batchSize = 1000
 /** Longer timers fire at once: their delay is a signed 32-bit number of ms. */
@@ -11,7 +11,7 @@ const longestTimer = 2 ** 31 - 1
 
 /** Removes all expired records, a batch at a time so that requests come in between. */
 export async function sweepAll(
-  { settings, listeners }: Engine,
+  { settings, listeners }: EngineParts,
   store: Sweeping,
   signal?: AbortSignal,
 ): Promise<number> {

@@ -1,39 +1,72 @@
-import type { SessionInfo } from '../../contract/sessions.ts'
-import type { Engine } from '../engine.ts'
-import type { Place } from '../request/state.ts'
+import type { RevokeAllOptions, RevokeOptions, SessionInfo } from '../../contract/sessions.ts'
+import type { Engine, EngineParts } from '../engine.ts'
+import type { Ending, Place } from '../persistence.ts'
+import { answersTo } from '../record/contents.ts'
+import { factsIn } from '../record/read.ts'
 import { need } from '../store/abilities.ts'
 import { idOf } from '../token.ts'
 import { infoOf } from './list.ts'
 
+/** How many records are read or ended at a time: a user may have thousands of index entries. */
+const mostAtOnce = 16
+
 /** The live sessions of a user, the last used first. */
-export async function listOfUser(engine: Engine, userId: string): Promise<SessionInfo[]> {
+export async function listOfUser(engine: EngineParts, userId: string): Promise<SessionInfo[]> {
   const places = await placesOf(engine, userId)
-  const infos = places.flatMap(({ key, record }) => infoOf(engine, key, record) ?? [])
-  return infos.sort((a, b) => b.lastSeenAt - a.lastSeenAt)
+  const infos = await Promise.all(places.map(({ key, record }) => infoOf(engine, key, record)))
+  return infos.filter((info) => info !== null).sort((a, b) => b.lastSeenAt - a.lastSeenAt)
 }
 
 /** Ends one session of a user; false if there is no such session. */
-export async function revokeOfUser(engine: Engine, userId: string, id: string): Promise<boolean> {
-  const place = (await placesOf(engine, userId)).find(({ key }) => idOf(key) === id)
+export async function revokeOfUser(
+  engine: Engine,
+  userId: string,
+  handle: string,
+  { by }: RevokeOptions = {},
+): Promise<boolean> {
+  const place = (await placesOf(engine, userId)).find((each) => isMeant(handle, each))
   if (place === undefined) return false
-  await engine.keeping.end(place)
+  await engine.persistence.end(place, by === undefined ? { reason: 'revoke' } : { reason: 'revoke', by })
   return true
 }
 
-/** Ends all sessions of a user but one. */
-export async function revokeAllOfUser(engine: Engine, userId: string, except: string | undefined): Promise<void> {
-  if (engine.keeping.revokeAll !== undefined) return engine.keeping.revokeAll(userId, except)
-  for (const place of await placesOf(engine, userId)) {
-    if (idOf(place.key) !== except) await engine.keeping.end(place)
-  }
+/** Ends all sessions of a user but one. Tries all of them; throws the first failure when it has. */
+export async function revokeAllOfUser(
+  engine: Engine,
+  userId: string,
+  { except, by }: RevokeAllOptions = {},
+): Promise<void> {
+  if (engine.persistence.revokeAll !== undefined) return engine.persistence.revokeAll(userId, except)
+  const ending: Ending = by === undefined ? { reason: 'revoke-all' } : { reason: 'revoke-all', by }
+  const doomed = (await placesOf(engine, userId)).filter((place) => except === undefined || !isMeant(except, place))
+  const results = await inBatches(doomed, (place) => engine.persistence.end(place, ending))
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
-async function placesOf({ abilities, settings, store }: Engine, userId: string): Promise<Place[]> {
+function isMeant(handle: string, { key, record }: Place): boolean {
+  const facts = factsIn(record)
+  return facts === null ? handle === idOf(key) : answersTo(handle, idOf(key), facts)
+}
+
+async function placesOf({ abilities, settings, store }: EngineParts, userId: string): Promise<Place[]> {
   const index = need(abilities.userIndex, settings.storeName, 'find the sessions of a user')
   const keys = await index.keysOf(userId)
-  const records = await Promise.all(keys.map((key) => store.read(key)))
-  return keys.flatMap((key, at) => {
-    const record = records[at] ?? null
-    return record === null ? [] : { key, record }
+  const records = await inBatches(keys, async (key) => ({ key, record: await store.read(key) }))
+  return records.flatMap((result) => {
+    if (result.status === 'rejected') throw result.reason
+    const { key, record } = result.value
+    return record === null ? [] : [{ key, record }]
   })
+}
+
+async function inBatches<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<PromiseSettledResult<Result>[]> {
+  const results: PromiseSettledResult<Result>[] = []
+  for (let from = 0; from < items.length; from += mostAtOnce) {
+    results.push(...(await Promise.allSettled(items.slice(from, from + mostAtOnce).map(work))))
+  }
+  return results
 }

@@ -1,54 +1,74 @@
-import { own, put } from '../../codecs/envelope.ts'
-import type { Envelope } from '../../contract/codec.ts'
+import { SessionError } from '../../errors.ts'
+import { getOwn, setOwn } from '../../values/safe-object.ts'
+import type { Contents } from '../record/contents.ts'
+import { noMessages } from '../record/contents.ts'
 
 /**
  * One change that a request asked for.
  *
- * Intents are kept beside the values they made, so that a commit that met a concurrent write can make them again on
+ * Changes are kept beside the values they made, so that a commit that met a concurrent write can make them again on
  * what that write stored.
  */
-export type Intent =
+export type Change =
   | { readonly op: 'set'; readonly key: string; readonly value: unknown }
   | { readonly op: 'delete'; readonly key: string }
   | { readonly op: 'clear' }
   | { readonly op: 'update'; readonly key: string; readonly change: (current: unknown) => unknown }
-  | {
-      readonly op: 'login'
-      readonly userId: string
-      readonly at: number
-      readonly device: string | undefined
-      /** The keys that survive; undefined for all. */
-      readonly keep: readonly string[] | undefined
-    }
+  | { readonly op: 'push'; readonly key: string; readonly items: readonly unknown[] }
+  | { readonly op: 'regenerate' }
+  | Login
 
-/** Changes the envelope as the intent says. */
-export function apply(envelope: Envelope, intent: Intent): void {
-  switch (intent.op) {
+export interface Login {
+  readonly op: 'login'
+  readonly userId: string
+  readonly at: number
+  readonly device: string | undefined
+  /** The keys that survive; undefined for all. */
+  readonly keep: readonly string[] | undefined
+  /** What names the session if the user changes: it is another person's then. */
+  readonly root: string
+}
+
+/** Makes a change. */
+export function apply(contents: Contents, change: Change): void {
+  switch (change.op) {
     case 'set':
-      return put(envelope.data, intent.key, intent.value)
+      return setOwn(contents.data, change.key, change.value)
     case 'update':
-      return put(envelope.data, intent.key, intent.change(own(envelope.data, intent.key)))
+      return setOwn(contents.data, change.key, change.change(getOwn(contents.data, change.key)))
+    case 'push':
+      return setOwn(contents.data, change.key, [...listAt(contents.data, change.key), ...change.items])
     case 'delete':
-      delete envelope.data[intent.key]
+      delete contents.data[change.key]
       return
     case 'clear':
-      envelope.data = {}
+      contents.data = {}
       return
     case 'login':
-      return signIn(envelope, intent)
+      return signIn(contents, change)
+    case 'regenerate':
+      return
   }
 }
 
-function signIn(envelope: Envelope, { userId, at, device, keep }: Extract<Intent, { op: 'login' }>): void {
-  const kept = keep ?? (envelope.userId === undefined || envelope.userId === userId ? undefined : [])
+/** The array under a key, empty if there is none. Throws for anything else. */
+export function listAt(data: Record<string, unknown>, key: string): readonly unknown[] {
+  const current = getOwn(data, key)
+  if (current === undefined) return []
+  if (Array.isArray(current)) return current
+  throw new SessionError('VALUE_INVALID', 'push needs an array, and the key holds none')
+}
+
+function signIn(contents: Contents, { userId, at, device, keep, root }: Login): void {
+  const { facts, data } = contents
+  const changesUser = facts.userId !== undefined && facts.userId !== userId
+  const kept = keep ?? (changesUser ? [] : undefined)
   if (kept !== undefined) {
-    const { data } = envelope
-    envelope.data = {}
-    for (const key of kept) if (Object.hasOwn(data, key)) put(envelope.data, key, data[key])
-    delete envelope.flash
+    contents.data = {}
+    for (const key of kept) if (Object.hasOwn(data, key)) setOwn(contents.data, key, data[key])
+    contents.flash = noMessages
   }
-  envelope.userId = userId
-  envelope.authenticatedAt = at
-  if (device === undefined) delete envelope.device
-  else envelope.device = device
+  const { device: _, ...others } = facts
+  const identity = { root: changesUser ? root : facts.root, userId, authenticatedAt: at }
+  contents.facts = { ...others, ...identity, ...(device !== undefined && { device }) }
 }

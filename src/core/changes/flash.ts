@@ -1,6 +1,6 @@
-import { own, put } from '../../codecs/envelope.ts'
-import type { Envelope, FlashMessage } from '../../contract/codec.ts'
 import type { AnyData, FlashMessages } from '../../contract/session.ts'
+import { getOwn, setOwn } from '../../values/safe-object.ts'
+import type { FlashMessage } from '../record/contents.ts'
 
 /** What the flash messages need of the session around them. */
 export interface FlashHost {
@@ -15,6 +15,7 @@ export interface FlashHost {
 /** The flash changes of one commit. */
 export interface FlashChanges {
   readonly left: ReadonlyMap<string, FlashMessage>
+  /** Key to stamp of what was read and is to be removed. */
   readonly read: ReadonlyMap<string, string>
 }
 
@@ -23,18 +24,17 @@ export class FlashBag implements FlashMessages<AnyData> {
   readonly #host: FlashHost
   #arrived: Record<string, FlashMessage>
   readonly #shown = new Map<string, unknown>()
-  #left = new Map<string, FlashMessage>()
-  /** Key to stamp of what was read and is to be removed. */
-  #read = new Map<string, string>()
-  /** Stamps that a commit has removed. */
+  readonly #left = new Map<string, FlashMessage>()
+  readonly #read = new Map<string, string>()
+  /** Stamps that a commit has removed, or is about to. */
   readonly #removed = new Set<string>()
 
-  constructor(host: FlashHost, arrived: Record<string, FlashMessage>) {
+  constructor(host: FlashHost, arrived: Readonly<Record<string, FlashMessage>>) {
     this.#host = host
-    this.#arrived = arrived
+    this.#arrived = { ...arrived }
   }
 
-  get changed(): boolean {
+  get isChanged(): boolean {
     return this.#left.size > 0 || this.#read.size > 0
   }
 
@@ -54,7 +54,7 @@ export class FlashBag implements FlashMessages<AnyData> {
 
   get(key: string): unknown {
     if (this.#shown.has(key)) return this.#shown.get(key)
-    const message = messageIn(this.#arrived, key)
+    const message = getOwn(this.#arrived, key)
     if (message !== undefined && !this.#removed.has(message.stamp)) this.#read.set(key, message.stamp)
     return message?.value
   }
@@ -72,7 +72,7 @@ export class FlashBag implements FlashMessages<AnyData> {
   }
 
   peek(key: string): unknown {
-    return this.#shown.has(key) ? this.#shown.get(key) : messageIn(this.#arrived, key)?.value
+    return this.#shown.has(key) ? this.#shown.get(key) : getOwn(this.#arrived, key)?.value
   }
 
   keep(key?: string): void {
@@ -82,8 +82,8 @@ export class FlashBag implements FlashMessages<AnyData> {
 
   all(): AnyData {
     const messages: AnyData = {}
-    for (const key of Object.keys(this.#arrived)) put(messages, key, this.get(key))
-    for (const [key, value] of this.#shown) put(messages, key, value)
+    for (const key of Object.keys(this.#arrived)) setOwn(messages, key, this.get(key))
+    for (const [key, value] of this.#shown) setOwn(messages, key, value)
     return messages
   }
 
@@ -94,35 +94,35 @@ export class FlashBag implements FlashMessages<AnyData> {
     this.#read.clear()
   }
 
-  /** Hands over what a commit is to store. */
-  takeChanges(): FlashChanges | null {
-    if (!this.changed) return null
-    const changes = { left: this.#left, read: this.#read }
-    for (const stamp of this.#read.values()) this.#removed.add(stamp)
-    this.#left = new Map()
-    this.#read = new Map()
-    return changes
+  /** What a commit is to store; null for nothing. */
+  changes(): FlashChanges | null {
+    return this.isChanged ? { left: new Map(this.#left), read: new Map(this.#read) } : null
   }
 
-  /** Takes changes back that could not be stored. */
-  restore({ left, read }: FlashChanges): void {
-    for (const stamp of read.values()) this.#removed.delete(stamp)
-    this.#left = new Map([...left, ...this.#left])
-    this.#read = new Map([...read, ...this.#read])
-  }
-
-  /** Makes the changes on an envelope. */
-  write(envelope: Envelope, { left, read }: FlashChanges): void {
-    const messages: Record<string, FlashMessage> = {}
-    for (const [key, message] of Object.entries(envelope.flash ?? {})) {
-      if (read.get(key) !== message.stamp) put(messages, key, message)
+  /** The changes are stored, or were given up. What was set or read again since is due still. */
+  drop({ left, read }: FlashChanges): void {
+    for (const [key, { stamp }] of left) if (this.#left.get(key)?.stamp === stamp) this.#left.delete(key)
+    for (const [key, stamp] of read) {
+      this.#removed.add(stamp)
+      if (this.#read.get(key) === stamp) this.#read.delete(key)
     }
-    for (const [key, message] of left) put(messages, key, message)
-    envelope.flash = messages
   }
 }
 
-/** The message under a key, if there is one. */
-export function messageIn(messages: Record<string, FlashMessage> | undefined, key: string): FlashMessage | undefined {
-  return messages === undefined ? undefined : (own(messages, key) as FlashMessage | undefined)
+/** The messages with the changes made. `values` are those that were frozen with the commit, if it met another one. */
+export function withChanges(
+  messages: Readonly<Record<string, FlashMessage>>,
+  changes: FlashChanges | null,
+  values?: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, FlashMessage>> {
+  if (changes === null) return messages
+  const result: Record<string, FlashMessage> = {}
+  for (const [key, message] of Object.entries(messages)) {
+    if (changes.read.get(key) !== message.stamp) setOwn(result, key, message)
+  }
+  for (const [key, message] of changes.left) {
+    const frozen = values !== undefined && Object.hasOwn(values, key)
+    setOwn(result, key, frozen ? { value: values[key], stamp: message.stamp } : message)
+  }
+  return result
 }

@@ -1,15 +1,10 @@
-import { SessionError } from '../../errors.ts'
+import { isPlainObject, maxDepth } from '../../values/plain-value.ts'
 
-const deepest = 64
+/** The text of a value as the codec writes it. Throws for what it cannot write. */
+export type TextOf = (value: unknown) => string
 
-/** An object that the application holds a reference to, and what it looked like when it got it. */
-export interface Exposure {
-  readonly value: object
-  readonly snapshot: unknown
-}
-
-/** The copy of what is neither plain nor a list, a Date, a Map or a Set: nothing else may pass for it. */
-class Likeness {
+/** What neither is plain nor a list, a Date, a Map or a Set looked like: nothing else may pass for it. */
+class OpaqueCopy {
   readonly kind: unknown
   readonly content: unknown
 
@@ -19,68 +14,76 @@ class Likeness {
   }
 }
 
+/** Matches nothing: what cannot be looked at counts as changed, and the commit says why it cannot be stored. */
+const unknowable = new OpaqueCopy(Symbol('unknowable'), undefined)
+
 /**
- * A private structural copy, to tell later whether the original was changed in place.
+ * A private structural copy, to tell later whether the original was changed in place. Never throws.
  *
- * Knows JSON's types, Date, Map, Set, URL, RegExp and buffers; of other objects it copies the own enumerable
- * properties, so a class that hides its state behind `#private` fields must be replaced by `set`, not changed in place.
- * Throws `VALUE_INVALID` for nesting beyond 64 levels, and so for a cycle.
+ * Knows JSON's types, Date, Map, Set and buffers. Of other objects it keeps the text that the codec makes of them: what
+ * would be stored otherwise has changed, and nothing else has. Cycles, more than 64 levels and whatever the codec cannot
+ * write match nothing later.
  */
-export function snapshot(value: unknown, depth = 0): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (depth > deepest) {
-    throw new SessionError('VALUE_INVALID', `a value is nested deeper than ${deepest} levels, or contains itself`)
+export function snapshot(value: unknown, textOf: TextOf): unknown {
+  try {
+    return copyOf(value, textOf, 0)
+  } catch {
+    // The commit, which has to write the value, throws with the path and the reason.
+    return unknowable
   }
+}
+
+/** Whether a value still looks as it did when its snapshot was taken. The order of keys and entries counts. Never throws. */
+export function matches(value: unknown, taken: unknown, textOf: TextOf): boolean {
+  try {
+    return same(value, taken, textOf, 0)
+  } catch {
+    // As above: a buffer that was transferred away, for one.
+    return false
+  }
+}
+
+function copyOf(value: unknown, textOf: TextOf, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (depth > maxDepth) throw new RangeError('too deep')
   const next = depth + 1
-  if (Array.isArray(value)) return value.map((item) => snapshot(item, next))
-  if (isPlain(value)) return propertiesOf(value, next)
+  if (Array.isArray(value)) return value.map((item) => copyOf(item, textOf, next))
+  if (isPlainObject(value)) return propertiesOf(value, textOf, next)
   if (value instanceof Date) return new Date(value)
-  if (value instanceof Map)
-    return new Map(Array.from(value, ([key, item]) => [snapshot(key, next), snapshot(item, next)]))
-  if (value instanceof Set) return new Set(Array.from(value, (item) => snapshot(item, next)))
+  if (value instanceof Map) {
+    return new Map(Array.from(value, ([key, item]) => [copyOf(key, textOf, next), copyOf(item, textOf, next)]))
+  }
+  if (value instanceof Set) return new Set(Array.from(value, (item) => copyOf(item, textOf, next)))
   const bytes = bytesOf(value)
-  if (bytes !== null) return new Likeness(kindOf(value), bytes.slice())
-  return new Likeness(kindOf(value), isText(value) ? String(value) : propertiesOf(value, next))
+  if (bytes !== null) return new OpaqueCopy(Object.prototype.toString.call(value), bytes.slice())
+  return new OpaqueCopy(Object.getPrototypeOf(value), textOf(value))
 }
 
-/** Whether a value still looks as it did when its snapshot was taken. The order of keys and entries counts. */
-export function matches(value: unknown, taken: unknown, depth = 0): boolean {
+function same(value: unknown, taken: unknown, textOf: TextOf, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return Object.is(value, taken)
-  if (typeof taken !== 'object' || taken === null || depth > deepest) return false
+  if (typeof taken !== 'object' || taken === null || depth > maxDepth) return false
   const next = depth + 1
-  if (Array.isArray(value)) return Array.isArray(taken) && sameEntries(value, taken, next)
-  if (isPlain(value)) return Object.getPrototypeOf(taken) === null && sameProperties(value, taken, next)
+  if (Array.isArray(value)) return Array.isArray(taken) && sameEntries(value, taken, textOf, next)
+  if (isPlainObject(value)) return Object.getPrototypeOf(taken) === null && sameProperties(value, taken, textOf, next)
   if (value instanceof Date) return taken instanceof Date && Object.is(value.getTime(), taken.getTime())
-  if (value instanceof Map) return taken instanceof Map && sameEntries([...value].flat(), [...taken].flat(), next)
-  if (value instanceof Set) return taken instanceof Set && sameEntries([...value], [...taken], next)
-  if (!(taken instanceof Likeness) || taken.kind !== kindOf(value)) return false
+  if (value instanceof Map)
+    return taken instanceof Map && sameEntries([...value].flat(), [...taken].flat(), textOf, next)
+  if (value instanceof Set) return taken instanceof Set && sameEntries([...value], [...taken], textOf, next)
+  if (!(taken instanceof OpaqueCopy)) return false
   const bytes = bytesOf(value)
-  if (bytes !== null) return sameEntries(bytes, taken.content as Uint8Array, next)
-  return isText(value) ? String(value) === taken.content : sameProperties(value, taken.content as object, next)
+  if (bytes === null) return taken.kind === Object.getPrototypeOf(value) && textOf(value) === taken.content
+  // What was stored as a Buffer of Node comes back as a Uint8Array, which has the same name.
+  const sameKind = taken.kind === Object.prototype.toString.call(value)
+  return sameKind && sameEntries(bytes, taken.content as Uint8Array, textOf, next)
 }
 
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
-/** Fully told by their text. */
-function isText(value: object): boolean {
-  return value instanceof URL || value instanceof RegExp
-}
-
-/** The class; of buffers their name, for what was stored as a Buffer of Node comes back as a Uint8Array. */
-function kindOf(value: object): unknown {
-  return bytesOf(value) === null ? Object.getPrototypeOf(value) : Object.prototype.toString.call(value)
-}
-
-function propertiesOf(value: object, depth: number): object {
+function propertiesOf(value: object, textOf: TextOf, depth: number): object {
   const copy: Record<string, unknown> = Object.create(null)
-  for (const key of Object.keys(value)) copy[key] = snapshot((value as Record<string, unknown>)[key], depth)
+  for (const key of Object.keys(value)) copy[key] = copyOf((value as Record<string, unknown>)[key], textOf, depth)
   return copy
 }
 
-function sameProperties(value: object, taken: object, depth: number): boolean {
+function sameProperties(value: object, taken: object, textOf: TextOf, depth: number): boolean {
   const keys = Object.keys(value)
   const takenKeys = Object.keys(taken)
   return (
@@ -88,15 +91,15 @@ function sameProperties(value: object, taken: object, depth: number): boolean {
     keys.every(
       (key, i) =>
         key === takenKeys[i] &&
-        matches((value as Record<string, unknown>)[key], (taken as Record<string, unknown>)[key], depth),
+        same((value as Record<string, unknown>)[key], (taken as Record<string, unknown>)[key], textOf, depth),
     )
   )
 }
 
 /** A hole is like undefined, which it is stored as. */
-function sameEntries(values: ArrayLike<unknown>, taken: ArrayLike<unknown>, depth: number): boolean {
+function sameEntries(values: ArrayLike<unknown>, taken: ArrayLike<unknown>, textOf: TextOf, depth: number): boolean {
   if (values.length !== taken.length) return false
-  for (let i = 0; i < values.length; i++) if (!matches(values[i], taken[i], depth)) return false
+  for (let i = 0; i < values.length; i++) if (!same(values[i], taken[i], textOf, depth)) return false
   return true
 }
 

@@ -1,16 +1,13 @@
-import type { Outcome } from '../../contract/adapter.ts'
 import { SessionError } from '../../errors.ts'
-import type { Engine } from '../engine.ts'
-import type { State } from '../request/state.ts'
+import type { EngineParts } from '../engine.ts'
 import { idOf } from '../token.ts'
 
 /** How often a commit that meets concurrent writes tries. */
 export const mostAttempts = 24
 
 /** Waits longer the more often the writes of other processes came first, and never in step with them. */
-export async function onConflict({ listeners, settings }: Engine, { key }: State, attempts: number): Promise<void> {
-  const id = key === null ? {} : { id: idOf(key) }
-  listeners.emit('conflict', { at: settings.clock(), attempts, ...id })
+export async function onConflict({ listeners, settings }: EngineParts, key: string, attempts: number): Promise<void> {
+  listeners.emit('conflict', { at: settings.clock(), attempts, id: idOf(key) })
   if (attempts === 1) return
   const most = Math.min(2 ** attempts, 64)
   const [byte = 0] = settings.random(1)
@@ -19,13 +16,8 @@ export async function onConflict({ listeners, settings }: Engine, { key }: State
 
 /** What a commit throws that never found the session at rest. */
 export function conflictError(): SessionError {
-  return new SessionError('SESSION_CONFLICT', `${mostAttempts} tries all met a concurrent write`)
-}
-
-/** The changes have nowhere to go, and the client gets no cookie: it may already hold a newer one. */
-export function gone({ listeners, settings }: Engine, state: State): Outcome {
-  state.regenerate = state.login = state.rotate = false
-  state.outgoing = null
-  if (state.fault === null) listeners.emit('gone', { at: settings.clock(), ...(state.key && { id: idOf(state.key) }) })
-  return 'gone'
+  return new SessionError(
+    'SESSION_CONFLICT',
+    `${mostAttempts} tries all met a concurrent write: nothing was stored, and trying again is safe`,
+  )
 }

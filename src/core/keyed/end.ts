@@ -1,38 +1,49 @@
-import { type Engine, freshEnvelope, ownerOf, retiredMs } from '../engine.ts'
-import type { Place } from '../request/state.ts'
+import type { EngineParts } from '../engine.ts'
+import type { Ending, Place } from '../persistence.ts'
+import { identityOf } from '../record/contents.ts'
+import { factsIn, tombstoneIn } from '../record/read.ts'
+import { packTombstone, retiredMs } from '../record/write.ts'
 import { idOf } from '../token.ts'
 import { mostAttempts } from './conflict.ts'
+import { replaceKnown } from './known.ts'
+import type { Lane } from './queue.ts'
 
 /**
- * Ends a session for good, wherever it has moved to since it was opened.
+ * Ends a session for good, wherever it has moved to since it was found.
  *
  * Deleting alone would not do: between the look and the deletion another request could move the session to a new key,
- * and the deletion would only remove the sign that points there. So the record is first replaced by an end mark, which
- * no version check of another request survives, and deleted then.
+ * and the deletion would only remove the tombstone that points there. So the record is first replaced by a tombstone,
+ * which no version check of another request survives, and deleted then.
  */
-export async function endSession(engine: Engine, place: Place): Promise<void> {
-  const { store, queue, listeners, settings } = engine
-  const { codec, clock } = settings
-  const next = await queue.run(place.key, async (lane) => {
-    let latest = lane.latest === undefined ? place.record : lane.latest
-    for (let attempt = 1; latest !== null; attempt++) {
-      const envelope = codec.decode(latest.payload)
-      if (envelope?.retired !== undefined) return envelope.retired.next ?? null
-      const payload = codec.encode({ ...freshEnvelope(clock()), retired: { at: clock() } })
-      const mark = { payload, version: latest.version + 1, expiresAt: clock() + retiredMs }
-      if (attempt > mostAttempts || (await store.replace(place.key, mark, latest.version))) {
-        lane.latest = null
-        engine.ended.add(place.key, clock())
-        await store.delete(place.key)
-        listeners.emit('destroyed', { at: clock(), id: idOf(place.key), ...ownerOf(envelope ?? {}) })
-        return null
-      }
-      latest = await store.read(place.key)
+export async function endKeyed(engine: EngineParts, place: Place, ending: Ending): Promise<void> {
+  let left: Place | null = place
+  while (left !== null) {
+    const { key, record }: Place = left
+    const next: string | null = await engine.queue.run(key, (lane) => end(engine, lane, { key, record }, ending))
+    const successor = next === null ? null : await engine.store.read(next)
+    left = next === null || successor === null ? null : { key: next, record: successor }
+  }
+}
+
+/** Where the session has gone, if it was not ended here. */
+async function end(engine: EngineParts, lane: Lane, { key, record }: Place, ending: Ending): Promise<string | null> {
+  const { store, settings } = engine
+  let latest = lane.latest === undefined ? record : lane.latest
+  for (let attempt = 1; latest !== null; attempt++) {
+    const present = tombstoneIn(latest)
+    if (present !== null) return present.next ?? null
+    const facts = factsIn(latest)
+    const tombstone = packTombstone(engine, latest, { root: facts?.root ?? '' }, settings.clock() + retiredMs)
+    if (attempt > mostAttempts || (await replaceKnown(engine, key, tombstone, latest.version))) {
+      lane.latest = null
+      engine.ended.add(key, settings.clock())
+      await store.delete(key)
+      const who = facts === null ? {} : identityOf(facts)
+      engine.listeners.emit('destroyed', { at: settings.clock(), id: idOf(key), ...who, ...ending })
+      return null
     }
-    lane.latest = null
-    return null
-  })
-  if (next === null) return
-  const record = await store.read(next)
-  if (record !== null) await endSession(engine, { key: next, record })
+    latest = await store.read(key)
+  }
+  lane.latest = null
+  return null
 }

@@ -1,59 +1,59 @@
-import type { Retired } from '../../contract/codec.ts'
-import type { Eventually, StoredRecord } from '../../contract/store.ts'
+import type { Eventually } from '../../contract/store.ts'
 import { andThen } from '../../values/eventually.ts'
-import { barredMs, type Engine, graceMs, sealPurpose } from '../engine.ts'
-import type { Found } from '../keeping.ts'
-import { invalid, judge, retired } from '../record/found.ts'
+import { barredMs, type EngineParts, graceMs } from '../engine.ts'
+import type { Lookup } from '../persistence.ts'
+import { readRecord, reportRefused } from '../record/read.ts'
+import type { Tombstone } from '../record/wire.ts'
 import { idOf } from '../token.ts'
+import { follow } from './current.ts'
 
-const longestChain = 4
+export const retired: Lookup = { kind: 'retired' }
+export const nothing: Lookup = { kind: 'nothing' }
 
 /** Finds out what one well-formed token stands for: under the newest secret's key, then under the older ones'. */
-export function loadKeyed(engine: Engine, token: string, followed: number, generation = 0): Eventually<Found> {
-  if (generation === engine.tokens.generations) return invalid(engine, 'unknown')
-  return andThen(engine.tokens.keyOf(token, generation), (key) =>
-    andThen(engine.store.read(key), (record) => {
-      const now = engine.settings.clock()
-      if (record !== null && now < record.expiresAt && !engine.ended.has(key))
-        return decode(engine, token, key, record, now, followed)
-      return loadKeyed(engine, token, followed, generation + 1)
-    }),
+export function loadKeyed(engine: EngineParts, token: string, secretIndex = 0): Eventually<Lookup> {
+  if (secretIndex === engine.tokens.secrets) return refuse(engine, 'unknown')
+  return andThen(engine.tokens.keyOf(token, secretIndex), (key) =>
+    andThen(engine.store.read(key), (record) =>
+      andThen(readRecord(engine, key, record), (reading) => {
+        switch (reading.kind) {
+          case 'live': {
+            const { contents } = reading
+            // `live` comes of a record.
+            const base = { token, key, record: record as NonNullable<typeof record>, facts: contents.facts }
+            return { kind: 'live', base, contents }
+          }
+          case 'tombstone':
+            return onTombstone(engine, token, reading.tombstone)
+          case 'refused':
+            reportRefused(engine, reading.reason, key, reading.contents)
+            return nothing
+          default:
+            return loadKeyed(engine, token, secretIndex + 1)
+        }
+      }),
+    ),
   )
 }
 
-function decode(
-  engine: Engine,
-  token: string,
-  key: string,
-  record: StoredRecord,
-  at: number,
-  followed: number,
-): Eventually<Found> {
-  const envelope = engine.settings.codec.decode(record.payload)
-  if (envelope === null) return invalid(engine, 'corrupt', key)
-  if (envelope.retired !== undefined) return follow(engine, token, envelope.retired, followed)
-  return judge(engine, { kind: 'live', token, key, record, envelope, at })
-}
-
-async function follow(
-  engine: Engine,
-  token: string,
-  { at, next, sealedNext }: Retired,
-  followed: number,
-): Promise<Found> {
-  if (next === undefined) return invalid(engine, 'unknown')
-  const age = engine.settings.clock() - at
+function onTombstone(engine: EngineParts, token: string, tombstone: Tombstone): Eventually<Lookup> {
+  const { at, root, next, sealedNext } = tombstone
+  const now = engine.settings.clock()
+  if (next === undefined) return refuse(engine, 'unknown')
   if (sealedNext === undefined) {
     // Only the answer to a parallel request can still be on its way; later the token is simply unknown.
-    if (age >= barredMs) return invalid(engine, 'unknown')
-    invalid(engine, 'retired')
+    if (now - at >= barredMs) return refuse(engine, 'unknown')
+    reportRefused(engine, 'retired')
     return retired
   }
-  if (age >= graceMs) {
-    engine.listeners.emit('token-reuse', { at: engine.settings.clock(), id: idOf(next) })
-    return invalid(engine, 'retired')
+  if (now - at >= graceMs) {
+    engine.listeners.emit('token-reuse', { at: now, id: idOf(next), root })
+    return refuse(engine, 'retired')
   }
-  const successor = await (await import('../on-demand.ts')).openText(token, sealPurpose, sealedNext)
-  if (successor === null || followed >= longestChain) return invalid(engine, 'corrupt')
-  return loadKeyed(engine, successor, followed + 1)
+  return follow(engine, token, tombstone).then((live) => live ?? refuse(engine, 'unknown'))
+}
+
+function refuse(engine: EngineParts, reason: 'unknown' | 'retired'): Lookup {
+  reportRefused(engine, reason)
+  return nothing
 }

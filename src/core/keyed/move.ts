@@ -1,81 +1,127 @@
-import type { Outcome } from '../../contract/adapter.ts'
-import type { Envelope } from '../../contract/codec.ts'
 import type { StoredRecord } from '../../contract/store.ts'
-import { type Engine, freshEnvelope, ownerOf, pack, retiredMs, sealPurpose } from '../engine.ts'
-import { absoluteDeadline } from '../expiry.ts'
-import type { Batch, Placed, State } from '../request/state.ts'
+import { SessionError } from '../../errors.ts'
+import type { EngineParts } from '../engine.ts'
+import { type Base, type ChangeSet, isEmpty, type Written } from '../persistence.ts'
+import { identityOf, underNewKey } from '../record/contents.ts'
+import { tombstoneIn } from '../record/read.ts'
+import type { Facts } from '../record/wire.ts'
+import { type Frozen, fits, pack, packTombstone, rememberedUntil } from '../record/write.ts'
 import { idOf } from '../token.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
+import { currentOf, sealSuccessor } from './current.ts'
+import { abandon, replaceKnown } from './known.ts'
 import { placeRecord } from './place.ts'
-import { refresh } from './refresh.ts'
+import type { Lane } from './queue.ts'
+import { type Made, remake } from './remake.ts'
+import { type Elsewhere, isNewest, writeElsewhere, writeKeyed } from './write.ts'
 
 /**
- * Moves a session to a new token: writes it under the new key, then retires the old one.
+ * Moves a session to a new token: writes it under the new key, then puts a tombstone under the old one.
  *
  * What another request writes to the old key in between is carried over before the old key can be retired. A crash
  * between the two steps leaves a record that nobody holds a token for. When another request has retired the old key
- * first, the new record is removed again: one successor lives. `elsewhere` means that the state has followed there.
+ * first, the new record is removed again: one successor lives.
  */
-export async function move(engine: Engine, state: State, batch: Batch): Promise<Outcome | 'elsewhere'> {
-  const { settings, store, queue, listeners } = engine
-  const { key, token } = state
-  if (key === null || token === null) throw new Error('a session without a record cannot be moved')
-  const automatic = !state.regenerate
-  return queue.run(key, async (lane) => {
-    if (lane.latest !== undefined && !(await refresh(engine, state, batch, lane.latest))) return 'gone'
-    if (state.key !== key) return 'elsewhere'
-    const now = settings.clock()
-    state.envelope.rotatedAt = now
-    let successor = await placeRecord(engine, await pack(engine, state.envelope, 1))
-    const sealedNext = automatic
-      ? await import('../on-demand.ts').then((it) => it.sealText(token, sealPurpose, successor.token))
-      : undefined
-    for (let attempt = 1; attempt <= mostAttempts && state.record !== null; attempt++) {
-      const retired = { at: now, next: successor.key, ...(sealedNext === undefined ? {} : { sealedNext }) }
-      const payload = settings.codec.encode({ ...freshEnvelope(now), retired })
-      const mark = {
-        payload,
-        version: state.record.version + 1,
-        expiresAt: remembered(engine, state.envelope, automatic),
+export async function moveKeyed(engine: EngineParts, made: Made, set: ChangeSet, automatic: boolean): Promise<Written> {
+  // Nobody asked for this rotation: what fits without it is not refused.
+  if (automatic && !fits(engine, rotated(engine, made))) {
+    return isEmpty(set) ? { kind: 'nothing' } : writeKeyed(engine, made, set)
+  }
+  const moved = await engine.queue.run(made.base.key, (lane) => move({ engine, set, lane, automatic }, made))
+  if (moved.kind !== 'elsewhere') return moved
+  if (automatic) return writeElsewhere(engine, moved.live, set)
+  return moveKeyed(engine, await remake(engine, set, moved.live), set, automatic)
+}
+
+interface Job {
+  readonly engine: EngineParts
+  readonly set: ChangeSet
+  readonly lane: Lane
+  readonly automatic: boolean
+}
+
+async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
+  const { engine, lane } = job
+  const { key, token } = asked.base
+  const first = isNewest(asked, lane) ? asked : await bringUp(job, asked, lane.latest ?? null)
+  if ('kind' in first) return first
+  let made = first
+  let successor = await placeRecord(engine, packRotated(engine, made, 1), null)
+  const sealedNext = job.automatic ? await sealSuccessor(token, successor.token) : undefined
+  try {
+    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+      const latest = await retire(job, made, successor.key, sealedNext)
+      lane.latest = latest
+      if (tombstoneIn(latest)?.next === successor.key) return arrived(job, made, successor)
+      await onConflict(engine, key, attempt)
+      const next = await bringUp(job, made, latest)
+      if ('kind' in next) {
+        abandon(engine, successor.key)
+        return next
       }
-      const replaced = await store.replace(key, mark, state.record.version)
-      if (!replaced) await onConflict(engine, state, attempt)
-      const fresh = replaced ? mark : await store.read(key)
-      lane.latest = fresh
-      // A client that repeats a write whose answer it lost is told that it came too late: by its own mark.
-      if (replaced || successorIn(engine, fresh) === successor.key) {
-        // Whoever ends the session finds the successor by the mark.
-        if (!batch.orphaned) state.settle(successor, false, batch.asked)
-        const facts = { at: now, id: idOf(successor.key), previousId: idOf(key), automatic }
-        listeners.emit('rotated', { ...facts, ...ownerOf(state.envelope) })
-        return 'moved'
-      }
-      const alive = await refresh(engine, state, batch, fresh)
-      if (!alive || state.key !== key) {
-        await store.delete(successor.key)
-        return alive ? 'elsewhere' : 'gone'
-      }
-      state.envelope.rotatedAt = now
-      successor = await rewrite(engine, successor, state.envelope)
+      made = next
+      successor = await rewriteSuccessor(engine, successor, made)
     }
-    await store.delete(successor.key)
-    if (batch.orphaned) return 'gone'
     throw conflictError()
+  } catch (error) {
+    // A tombstone that is stored later than the store was waited for leads whoever holds the old token there.
+    if (!(job.automatic && isTimeout(error))) abandon(engine, successor.key)
+    throw error
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'STORE_TIMEOUT'
+}
+
+/** What the old key holds after the attempt to put a tombstone there. */
+async function retire(
+  { engine, automatic }: Job,
+  { base, frozen }: Made,
+  next: string,
+  sealedNext: string | undefined,
+): Promise<StoredRecord | null> {
+  const left = { root: frozen.facts.root, next, ...(sealedNext !== undefined && { sealedNext }) }
+  const tombstone = packTombstone(engine, base.record, left, rememberedUntil(engine, frozen.facts, automatic))
+  return (await replaceKnown(engine, base.key, tombstone, base.record.version))
+    ? tombstone
+    : engine.store.read(base.key)
+}
+
+/** The changes on what the old key holds now, or what became of the session. */
+async function bringUp(
+  { engine, set }: Job,
+  { base }: Made,
+  latest: StoredRecord | null,
+): Promise<Made | Elsewhere | { kind: 'gone' }> {
+  const current = await currentOf(engine, base, latest)
+  return current.kind === 'live' ? remake(engine, set, current.live, current.writeId) : current
+}
+
+function arrived({ engine, automatic }: Job, made: Made, successor: Base): Written {
+  const { facts } = successor
+  engine.listeners.emit('rotated', {
+    at: engine.settings.clock(),
+    id: idOf(successor.key),
+    previousId: idOf(made.base.key),
+    automatic,
+    ...identityOf(facts),
   })
+  return { kind: 'moved', base: successor, contents: made.contents, shared: automatic }
 }
 
-function successorIn({ settings }: Engine, record: StoredRecord | null): string | undefined {
-  return record === null ? undefined : settings.codec.decode(record.payload)?.retired?.next
-}
-
-async function rewrite(engine: Engine, { token, key, record }: Placed, envelope: Envelope): Promise<Placed> {
-  const next = await pack(engine, envelope, record.version + 1)
-  if (await engine.store.replace(key, next, record.version)) return { token, key, record: next }
+async function rewriteSuccessor(engine: EngineParts, { token, key, record }: Base, made: Made): Promise<Base> {
+  const next = packRotated(engine, made, record.version + 1)
+  if (await replaceKnown(engine, key, next.record, record.version)) return { token, key, ...next }
   throw conflictError()
 }
 
-/** How long a retired key must be known: while requests that carry it run, or, after a rotation, to notice a thief. */
-function remembered({ settings }: Engine, envelope: Envelope, automatic: boolean): number {
-  const until = settings.clock() + (automatic ? Math.max(settings.rotateEvery, retiredMs) : retiredMs)
-  return Math.min(until, Math.max(absoluteDeadline(envelope, settings.timeouts), settings.clock() + 1))
+function packRotated(engine: EngineParts, made: Made, version: number): { record: StoredRecord; facts: Facts } {
+  const frozen = rotated(engine, made)
+  return { record: pack(engine, frozen, version, engine.settings.clock()), facts: frozen.facts }
+}
+
+/** The session under its next token. */
+function rotated({ settings }: EngineParts, { base, frozen }: Made): Frozen {
+  return { ...frozen, facts: underNewKey(frozen.facts, idOf(base.key), settings.clock()) }
 }

@@ -1,20 +1,32 @@
 import type { StoredRecord } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
-import type { Engine } from '../engine.ts'
-import type { Placed } from '../request/state.ts'
+import type { EngineParts } from '../engine.ts'
+import type { Base, Draft } from '../persistence.ts'
+import type { Facts } from '../record/wire.ts'
+import { abandon, createKnown } from './known.ts'
 
 const mostTokens = 3
 
 /**
  * Writes a record under the key of a new token, which nobody had before.
  *
- * `drawn` is a token that was minted for it already. Throws `ID_COLLISION` when three tokens were taken.
+ * `draft` is a token that was drawn for it already. Throws `ID_COLLISION` when three tokens were taken.
  */
-export async function placeRecord(engine: Engine, record: StoredRecord, drawn: string | null = null): Promise<Placed> {
+export async function placeRecord(
+  engine: EngineParts,
+  { record, facts }: { readonly record: StoredRecord; readonly facts: Facts },
+  draft: Draft | null,
+): Promise<Base> {
   for (let tries = 0; tries < mostTokens; tries++) {
-    const token = tries === 0 && drawn !== null ? drawn : engine.tokens.mint()
+    const token = tries === 0 && draft !== null ? draft.token : engine.tokens.draw()
     const key = await engine.tokens.keyOf(token, 0)
-    if (await engine.store.create(key, record)) return { token, key, record }
+    try {
+      if (await createKnown(engine, key, record)) return { token, key, record, facts }
+    } catch (error) {
+      // It may have been stored, or still be: nobody will have its token.
+      abandon(engine, key)
+      throw error
+    }
   }
   throw new SessionError('ID_COLLISION', `${mostTokens} new tokens were all taken: randomness is broken`)
 }

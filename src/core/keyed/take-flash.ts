@@ -1,33 +1,60 @@
-import { messageIn } from '../changes/flash.ts'
-import { type Engine, pack } from '../engine.ts'
-import type { State } from '../request/state.ts'
+import type { StoredRecord } from '../../contract/store.ts'
+import { getOwn } from '../../values/safe-object.ts'
+import type { EngineParts } from '../engine.ts'
+import type { Base, Written } from '../persistence.ts'
+import { freeze, pack } from '../record/write.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
+import { currentOf } from './current.ts'
+import { replaceKnown } from './known.ts'
+import type { Lane } from './queue.ts'
+import type { Elsewhere } from './write.ts'
+
+interface Taken {
+  readonly value: unknown
+  readonly written: Written
+}
+
+const nothing: Taken = { value: undefined, written: { kind: 'nothing' } }
 
 /**
  * Removes a flash message from the store at once and returns it: of several requests exactly one gets it.
  *
  * Only the message is removed; the other changes of the request keep waiting for its commit.
  */
-export async function takeFlash(engine: Engine, state: State, name: string): Promise<unknown> {
-  const { key, record } = state
-  if (key === null || record === null) return undefined
-  return engine.queue.run(key, async (lane) => {
-    let latest = lane.latest === undefined ? record : lane.latest
-    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-      const envelope = latest === null ? null : engine.settings.codec.decode(latest.payload)
-      const message = messageIn(envelope?.flash, name)
-      if (latest === null || envelope === null || message === undefined) return undefined
-      delete envelope.flash?.[name]
-      const next = await pack(engine, envelope, latest.version + 1)
-      if (next.expiresAt <= engine.settings.clock()) return undefined
-      if (await engine.store.replace(key, next, latest.version)) {
-        lane.latest = next
-        if (state.key === key) state.rebase({ key, record: next }, envelope)
-        return message.value
-      }
-      await onConflict(engine, state, attempt)
-      latest = await engine.store.read(key)
+export async function takeFlashKeyed(engine: EngineParts, base: Base, name: string, followed = false): Promise<Taken> {
+  const taken = await engine.queue.run(base.key, (lane) => take(engine, lane, base, name, followed))
+  return 'kind' in taken ? takeFlashKeyed(engine, taken.live.base, name, true) : taken
+}
+
+async function take(
+  engine: EngineParts,
+  lane: Lane,
+  base: Base,
+  name: string,
+  followed: boolean,
+): Promise<Taken | Elsewhere> {
+  let latest: StoredRecord | null = lane.latest === undefined ? base.record : lane.latest
+  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+    const current = await currentOf(engine, base, latest)
+    if (current.kind === 'elsewhere') return current
+    if (current.kind === 'gone') return nothing
+    const { contents } = current.live
+    const message = getOwn(contents.flash, name)
+    if (message === undefined) return nothing
+    const { [name]: _, ...others } = contents.flash
+    contents.flash = others
+    const frozen = await freeze(engine, contents)
+    const { record } = current.live.base
+    const now = engine.settings.clock()
+    const next = pack(engine, frozen, record.version + 1, now)
+    if (next.expiresAt <= now) return nothing
+    if (await replaceKnown(engine, base.key, next, record.version)) {
+      lane.latest = next
+      const saved = { ...base, record: next, facts: frozen.facts }
+      return { value: message.value, written: { kind: 'saved', base: saved, contents, shared: followed } }
     }
-    throw conflictError()
-  })
+    await onConflict(engine, base.key, attempt)
+    latest = await engine.store.read(base.key)
+  }
+  throw conflictError()
 }

@@ -2,111 +2,192 @@ import type { Outcome } from '../../contract/adapter.ts'
 import type { Eventually } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { andThen, attempt } from '../../values/eventually.ts'
-import { apply } from '../changes/change.ts'
-import { type Engine, freshEnvelope, ownerOf } from '../engine.ts'
-import { gone } from '../keyed/conflict.ts'
-import { idOf } from '../token.ts'
-import type { Plan } from './plan.ts'
-import { Batch, type State } from './state.ts'
+import { withChanges } from '../changes/flash.ts'
+import { replay } from '../changes/replay.ts'
+import type { Engine } from '../engine.ts'
+import { isStale } from '../expiry.ts'
+import type { Base, ChangeSet, Written } from '../persistence.ts'
+import { type Contents, freshContents, identityOf } from '../record/contents.ts'
+import { freeze, thaw } from '../record/write.ts'
+import { drawRoot, idOf } from '../token.ts'
+import { type Plan, plan, type Step } from './plan.ts'
+import type { SessionState } from './state.ts'
 
-/** Performs a plan. What it could not store is due again. */
-export function carryOut(engine: Engine, state: State, plan: Plan): Eventually<Outcome> {
-  return plan.end ? endFirst(engine, state, plan) : carryOutStep(engine, state, plan)
+/** What there is to do. `failed`: the response failed, so that only an end is kept. */
+export function planOf({ settings }: Engine, state: SessionState, failed: boolean): Plan {
+  const { base } = state
+  const stored = base !== null
+  const changed = stored ? state.isChanged : state.isSubstantial
+  const asked = state.log.pending.some(({ op }) => op === 'login' || op === 'regenerate')
+  const due = state.touch || state.aged
+  return plan({
+    stored,
+    changed,
+    ending: state.ended.length > 0,
+    moving: asked || (state.rotationDue && !state.headersSent),
+    login: state.log.pending.some(({ op }) => op === 'login'),
+    // A change extends the deadline anyway.
+    stale: stored && !changed && (due || isStale(base.facts, base.record, settings.clock(), settings.timeouts)),
+    barred: state.origin.barred,
+    failed,
+  })
 }
 
-async function endFirst(engine: Engine, state: State, plan: Plan): Promise<Outcome> {
+/** Performs a plan. What it could not store is due again. */
+export function carryOut(engine: Engine, state: SessionState, { end, step }: Plan): Eventually<Outcome> {
+  return end ? endFirst(engine, state, step) : carryOutStep(engine, state, step)
+}
+
+async function endFirst(engine: Engine, state: SessionState, step: Step): Promise<Outcome> {
   // Taken out one by one: an end that failed is due again.
-  for (let place = state.ended[0]; place !== undefined; place = state.ended[0]) {
-    await engine.keeping.end(place)
+  for (let ended = state.ended[0]; ended !== undefined; ended = state.ended[0]) {
+    const { place, reason } = ended
+    const by = place.record.userId
+    await engine.persistence.end(place, by === undefined ? { reason } : { reason, by })
     state.ended.shift()
   }
-  const outcome = await carryOutStep(engine, state, plan)
+  const outcome = await carryOutStep(engine, state, step)
   return outcome === 'nothing' ? 'ended' : outcome
 }
 
-function carryOutStep(engine: Engine, state: State, { step }: Plan): Eventually<Outcome> {
-  if (step === 'nothing') return 'nothing'
-  if (step === 'touch') return touch(engine, state)
-  if (step === 'refuse') return gone(engine, state)
-  const batch = new Batch(state)
-  return attempt(
-    () => andThen(change(engine, state, batch, step), (outcome) => settle(engine, state, batch, outcome)),
-    (error) => {
-      batch.restore()
-      throw error
-    },
+function carryOutStep(engine: Engine, state: SessionState, step: Step): Eventually<Outcome> {
+  switch (step) {
+    case 'nothing':
+      return 'nothing'
+    case 'touch':
+      return touch(engine, state)
+    case 'refuse':
+      return gone(engine, state, state.log.pending.length, state.flash?.changes() ?? null)
+    default:
+      return store(engine, state, step)
+  }
+}
+
+function store(engine: Engine, state: SessionState, step: 'create' | 'replace' | 'move'): Eventually<Outcome> {
+  const { log } = state
+  assertToken(engine, state, step)
+  return andThen(state.take(), (set) =>
+    attempt(
+      () => andThen(persist(engine, state, set, step), (written) => settle(engine, state, log, set, written)),
+      (error) => {
+        // Its writes may have been applied all the same: should they be found, they are not made again.
+        if (set.writeIds.length > 0 && state.log === log) state.doubtful = [...state.doubtful, set]
+        throw error
+      },
+    ),
   )
 }
 
-function change(
+function assertToken(engine: Engine, state: SessionState, step: 'create' | 'replace' | 'move'): void {
+  if (!state.headersSent || (step === 'replace' && !engine.persistence.inToken)) return
+  const what = {
+    create: 'a new session needs a cookie',
+    move: 'a new token needs a cookie',
+    replace: 'a sealed session needs a cookie for each change',
+  }
+  throw new SessionError('HEADERS_SENT', `${what[step]}, and the response has begun: write to the session before`)
+}
+
+function persist(
   engine: Engine,
-  state: State,
-  batch: Batch,
+  state: SessionState,
+  set: ChangeSet,
   step: 'create' | 'replace' | 'move',
-): Eventually<Outcome | 'elsewhere'> {
-  if (step === 'create') return create(engine, state, batch)
-  return step === 'move' ? move(engine, state, batch) : engine.keeping.replace(state, batch)
+): Eventually<Written | Created> {
+  const { base } = state
+  if (step === 'create' || base === null) return create(engine, state, set)
+  if (step === 'replace') return engine.persistence.write(base, set)
+  const automatic = !set.changes.some(({ op }) => op === 'login' || op === 'regenerate')
+  return engine.persistence.move(base, set, automatic)
 }
 
-function settle(engine: Engine, state: State, batch: Batch, outcome: Outcome | 'elsewhere'): Eventually<Outcome> {
-  if (outcome === 'elsewhere') return followOn(engine, state, batch)
-  if (batch.orphaned) return outcome
-  if (outcome === 'gone') return state.login ? loginAfresh(engine, state, batch) : gone(engine, state)
-  batch.stored()
-  return outcome
-}
-
-/** An automatic rotation has moved the session, and this request was allowed to follow. */
-function followOn(engine: Engine, state: State, batch: Batch): Eventually<Outcome> {
-  // The request has ended the session meanwhile, and with it what was stored here.
-  if (batch.orphaned) return 'gone'
-  if (!state.regenerate && batch.empty) return 'moved'
-  const again = change(engine, state, batch, state.regenerate ? 'move' : 'replace')
-  return andThen(again, (outcome) => settle(engine, state, batch, outcome))
+interface Created {
+  readonly kind: 'created'
+  readonly base: Base
+  readonly contents: Contents | null
+  readonly shared: false
 }
 
 /** Stores a session for the first time, under a token of its own: nothing that the client sent becomes one. */
-async function create(engine: Engine, state: State, batch: Batch): Promise<Outcome> {
-  const { settings, listeners } = engine
-  const owner = ownerOf(state.envelope)
-  if (state.headersSent) {
-    throw new SessionError('HEADERS_SENT', 'a new session needs a cookie, and the response has begun')
-  }
-  if (!settings.mayCreate(state.exchange)) {
+async function create(engine: Engine, state: SessionState, set: ChangeSet): Promise<Created> {
+  const { settings, listeners, persistence } = engine
+  if (!settings.mayCreate(state.origin.exchange)) {
     listeners.emit('limit', { at: settings.clock(), limit: 'create' })
     throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session')
   }
-  const placed = await engine.queue.watch(engine.keeping.place(state))
-  if (batch.orphaned) state.ended.push(placed)
-  else state.settle(placed, true, batch.asked)
-  listeners.emit('created', { at: settings.clock(), id: idOf(placed.key), ...owner })
-  return 'created'
+  const base = await persistence.create(set, state.draft)
+  listeners.emit('created', { at: settings.clock(), id: idOf(base.key), ...identityOf(base.facts) })
+  return { kind: 'created', base, contents: null, shared: false }
 }
 
-/** Gives the session a new token. */
-function move(engine: Engine, state: State, batch: Batch): Eventually<Outcome | 'elsewhere'> {
-  if (!state.headersSent) return engine.keeping.move(state, batch)
-  throw new SessionError('HEADERS_SENT', 'a new token needs a cookie, and the response has begun')
-}
-
-/** Extends the idle deadline. A failure has been reported as an event; the request loses nothing by it, so it goes on. */
-function touch(engine: Engine, state: State): Eventually<Outcome> {
-  state.touch = false
-  const { record } = state
-  const touching = attempt(
-    () => engine.keeping.touch(state),
-    () => 'nothing' as const,
-  )
-  // Unless the request has ended the session meanwhile.
-  return andThen(touching, (outcome) => (outcome === 'gone' && state.record === record ? gone(engine, state) : outcome))
+function settle(
+  engine: Engine,
+  state: SessionState,
+  log: SessionState['log'],
+  set: ChangeSet,
+  written: Written | Created,
+): Eventually<Outcome> {
+  // The request has left the session while this commit was under way: what was stored is to be ended too.
+  if (state.log !== log) {
+    const [last] = state.ended.slice(-1)
+    if ('base' in written) state.ended.push({ place: written.base, reason: last?.reason ?? 'destroy' })
+    return written.kind
+  }
+  if (written.kind === 'gone') {
+    if (set.changes.some(({ op }) => op === 'login')) return createAfresh(engine, state, log, set)
+    return gone(engine, state, set.changes.length, set.flash)
+  }
+  if (written.kind === 'nothing') {
+    // A rotation that does not fit: whatever else is due is done without.
+    state.rotationDue = false
+    const { step } = planOf(engine, state, false)
+    return carryOutStep(engine, state, step)
+  }
+  const { kind } = written
+  state.settle({ ...written, kind: kind === 'created' ? 'saved' : kind }, set, kind === 'created')
+  return kind
 }
 
 /** Signing in always succeeds: when another request has moved or ended the session, in one of its own. */
-async function loginAfresh(engine: Engine, state: State, batch: Batch): Promise<Outcome> {
-  state.token = state.key = state.record = state.exposed = null
-  state.envelope = batch.replay(freshEnvelope(engine.settings.clock()))
-  for (const intent of state.intents) apply(state.envelope, intent)
-  const outcome = await create(engine, state, batch)
-  batch.stored()
-  return outcome
+async function createAfresh(
+  engine: Engine,
+  state: SessionState,
+  log: SessionState['log'],
+  set: ChangeSet,
+): Promise<Outcome> {
+  const contents = freshContents(engine.settings.clock())
+  const values = thaw(engine, set.frozen)
+  replay(set.changes, values, contents)
+  contents.flash = withChanges(contents.flash, set.flash, values.flash)
+  contents.facts = { ...contents.facts, root: drawRoot(engine.settings.random) }
+  const frozen = await freeze(engine, contents)
+  state.startAfresh()
+  const created = await create(engine, state, { ...set, frozen })
+  return settle(engine, state, log, set, { ...created, contents })
+}
+
+/** Extends the idle deadline. A failure has been reported as an event; the request loses nothing by it, so it goes on. */
+function touch(engine: Engine, state: SessionState): Eventually<Outcome> {
+  const { base, log, touch: asked, aged: reseal } = state
+  state.touch = false
+  if (base === null) return 'nothing'
+  const touching = attempt(
+    () => engine.persistence.touch(base, { asked, reseal, mayIssue: !state.headersSent }),
+    () => ({ kind: 'nothing' }) as const,
+  )
+  return andThen(touching, (touched) => {
+    if (touched.kind === 'nothing' || state.log !== log) return 'nothing'
+    if (touched.kind === 'gone') return gone(engine, state, 0, null)
+    state.settle(touched, null)
+    return touched.kind
+  })
+}
+
+/** Changes were dropped because another request had ended or moved the session. */
+export function gone(engine: Engine, state: SessionState, count: number, flash: ChangeSet['flash']): Outcome {
+  const { base, origin } = state
+  state.giveUp(count, flash)
+  const who = base === null ? {} : { id: idOf(base.key), ...identityOf(base.facts) }
+  if (origin.fault === null) engine.listeners.emit('gone', { at: engine.settings.clock(), ...who })
+  return 'gone'
 }

@@ -1,45 +1,82 @@
 import type { Committed, Outcome, ResponseFacts } from '../../contract/adapter.ts'
 import type { Eventually } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
-import { andThen } from '../../values/eventually.ts'
+import { andThen, attempt } from '../../values/eventually.ts'
 import type { Engine } from '../engine.ts'
-import { isStale } from '../expiry.ts'
-import { carryOut } from './carry-out.ts'
+import { carryOut, gone, planOf } from './carry-out.ts'
 import type { RequestExchange } from './exchange.ts'
 import { writeHeaders } from './headers.ts'
-import { type Plan, plan } from './plan.ts'
-import type { State } from './state.ts'
+import type { SessionState } from './state.ts'
 
 /**
  * Stores what a request leaves behind and puts on its response what the client needs.
  *
- * Answers at once when there is nothing to store. When storing fails nothing is put on the response: a client that
- * holds a good token keeps it.
+ * Returns at once when there is nothing to store. When storing fails, the response gets no more than the token of an
+ * earlier commit: a client that holds a good token keeps it.
  */
-export function finishState(engine: Engine, state: State, response: ResponseFacts): Eventually<Committed> {
-  if (state.exchange !== null) state.begun = true
+export function finishState(engine: Engine, state: SessionState, response: ResponseFacts): Eventually<Committed> {
+  if (state.origin.exchange !== null) state.begun = true
   if (state.busy !== null) return afterwards(state, () => finishState(engine, state, response))
   const todo = planOf(engine, state, !engine.settings.commitOn(response))
-  if (todo.step === 'nothing' && !todo.end) return conclude(engine, state, 'nothing')
-  return andThen(
-    exclusively(state, () => carryOut(engine, state, todo)),
-    (outcome) => conclude(engine, state, outcome),
+  if (todo.step === 'nothing' && !todo.end) {
+    return andThen(withdrawStaleToken(engine, state), () => conclude(engine, state, 'nothing'))
+  }
+  return attempt(
+    () =>
+      andThen(
+        exclusively(state, () => carryOut(engine, state, todo)),
+        (outcome) => conclude(engine, state, outcome),
+      ),
+    (error) =>
+      andThen(withdrawStaleToken(engine, state), () => {
+        // The store has acknowledged a move, and the old token leads nowhere any more.
+        if (state.outgoing !== null) putOnResponse(engine, state)
+        throw error
+      }),
   )
 }
 
 /** Stores the changes now; the response gets its cookie when it begins. */
-export async function saveState(engine: Engine, state: State): Promise<void> {
+export async function saveState(engine: Engine, state: SessionState): Promise<void> {
   if (state.busy !== null) return afterwards(state, () => saveState(engine, state))
-  if (state.fault !== null && state.substantial) throw state.fault
+  if (state.origin.fault !== null && state.isSubstantial) throw state.origin.fault
   const todo = planOf(engine, state, false)
   if (todo.step === 'nothing' && !todo.end) return
-  const outcome = await exclusively(state, () => carryOut(engine, state, todo))
-  if (outcome !== 'gone') return
-  throw new SessionError('SESSION_GONE', 'the session was ended or moved to a new token by another request')
+  if ((await exclusively(state, () => carryOut(engine, state, todo))) === 'gone') throw goneError()
 }
 
-/** Lets one commit of a state run at a time. */
-export function exclusively<Result>(state: State, work: () => Eventually<Result>): Eventually<Result> {
+/** Brings the session up to what is stored now, with the changes that are not stored yet made on it. */
+export async function reloadState(engine: Engine, state: SessionState): Promise<void> {
+  return exclusively(state, async () => {
+    const { base, log } = state
+    if (base === null) return
+    const live = await engine.persistence.reload(base)
+    if (state.log !== log) return
+    if (live === null) {
+      gone(engine, state, 0, null)
+      throw goneError()
+    }
+    state.settle({ kind: 'saved', base: live.base, contents: live.contents, shared: true }, null)
+  })
+}
+
+/** Removes a flash message from the store at once. */
+export async function takeFlash(engine: Engine, state: SessionState, key: string): Promise<unknown> {
+  return exclusively(state, async () => {
+    const { base, log } = state
+    if (base === null) return undefined
+    const { value, written } = await engine.persistence.takeFlash(base, key)
+    if (state.log === log && 'base' in written) state.settle(written, null)
+    return value
+  })
+}
+
+function goneError(): SessionError {
+  return new SessionError('SESSION_GONE', 'the session was ended or moved to a new token by another request')
+}
+
+/** Lets one commit of a request run at a time. */
+function exclusively<Result>(state: SessionState, work: () => Eventually<Result>): Eventually<Result> {
   if (state.busy !== null) return afterwards(state, () => exclusively(state, work))
   const done = work()
   if (!(done instanceof Promise)) return done
@@ -47,43 +84,46 @@ export function exclusively<Result>(state: State, work: () => Eventually<Result>
   const release = () => {
     state.busy = null
   }
-  // Asked first, so it is told first: before the caller and before the next in turn.
+  // This handler is registered first, so it runs first: before the caller's and before the next in the queue.
   done.then(release, release)
   return done
 }
 
-function afterwards<Result>(state: State, work: () => Eventually<Result>): Promise<Result> {
-  // How the one before ended is told to whoever asked for it.
+function afterwards<Result>(state: SessionState, work: () => Eventually<Result>): Promise<Result> {
+  // How the commit before ended is its own caller's business.
   return Promise.resolve(state.busy).then(work, work)
 }
 
-function planOf({ settings }: Engine, state: State, failed: boolean): Plan {
-  const { record } = state
-  const stored = record !== null
-  const changed = stored ? state.changed : state.substantial
-  const rotate = state.rotate && !state.headersSent
-  return plan({
-    stored,
-    changed,
-    ending: state.ended.length > 0,
-    moving: state.regenerate || rotate,
-    login: state.login,
-    // A change extends the deadline anyway.
-    stale: stored && !changed && (state.touch || isStale(state.envelope, record, settings.clock(), settings.timeouts)),
-    barred: state.barred,
-    failed,
+/**
+ * Takes back a token that others of the session's requests have as well, if one of them has moved the session on since: the
+ * answer that comes last must not put it over the newer one. Nothing is known if the store fails; then it is kept.
+ */
+function withdrawStaleToken(engine: Engine, state: SessionState): Eventually<void> {
+  const { base, outgoing } = state
+  if (base === null || outgoing === null || !outgoing.shared || state.sent) return
+  const checking = attempt(
+    () => engine.persistence.isCurrent(base),
+    () => true,
+  )
+  return andThen(checking, (isCurrent) => {
+    if (!isCurrent && state.outgoing === outgoing) state.outgoing = null
   })
 }
 
-function conclude(engine: Engine, state: State, outcome: Outcome): Committed {
-  const { exchange, outgoing } = state
-  if (exchange === null) {
+function conclude(engine: Engine, state: SessionState, outcome: Outcome): Committed {
+  const token = state.outgoing?.token ?? null
+  if (state.origin.exchange === null) {
     state.outgoing = null
-    return { outcome, headers: [], token: outgoing?.token ?? null }
+    return { outcome, headers: [], token }
   }
+  return { outcome, headers: putOnResponse(engine, state), token }
+}
+
+function putOnResponse(engine: Engine, state: SessionState): Committed['headers'] {
+  const { exchange } = state.origin
+  if (exchange === null) return []
   if (!state.sent && !exchange.headersSent) writeHeaders(engine, state, exchange)
   state.sent = true
   state.outgoing = null
-  const headers = (exchange as Partial<RequestExchange>).collected ?? []
-  return { outcome, headers, token: outgoing?.token ?? null }
+  return (exchange as Partial<RequestExchange>).collected ?? []
 }

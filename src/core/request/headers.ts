@@ -1,6 +1,6 @@
 import type { Exchange } from '../../contract/exchange.ts'
-import type { Engine } from '../engine.ts'
-import type { State } from './state.ts'
+import type { EngineParts } from '../engine.ts'
+import type { SessionState } from './state.ts'
 
 /**
  * Puts on the response what the session asks for: the token or its removal, and what caches must know.
@@ -8,17 +8,22 @@ import type { State } from './state.ts'
  * A response that carries a token must not be stored by any cache (OWASP Session Management Cheat Sheet, "Web Content
  * Caching"); one that depends on the session must be stored per cookie.
  */
-export function writeHeaders(engine: Engine, state: State, exchange: Exchange): void {
+export function writeHeaders(engine: EngineParts, state: SessionState, exchange: Exchange): void {
   const { transport, clock } = engine.settings
   const { outgoing } = state
   if (outgoing !== null) {
     const secure = isSecure(exchange, engine.settings.trustProxy)
-    const facts = { created: outgoing.created, now: clock(), expiresAt: state.record?.expiresAt ?? clock(), secure }
+    const facts = {
+      created: outgoing.created,
+      now: clock(),
+      expiresAt: state.base?.record.expiresAt ?? clock(),
+      secure,
+    }
     transport.write(exchange, outgoing.token, facts)
     forbidStorage(exchange)
     if (engine.settings.secureCookie && !secure && !isLocal(exchange))
       engine.listeners.emit('insecure-transport', { at: clock() })
-  } else if (state.cleared && state.presented && !state.barred) {
+  } else if (state.cleared && state.origin.presented && !state.origin.barred) {
     transport.clear(exchange, { now: clock(), secure: isSecure(exchange, engine.settings.trustProxy) })
     forbidStorage(exchange)
   }

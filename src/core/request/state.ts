@@ -1,218 +1,155 @@
-import { own, put } from '../../codecs/envelope.ts'
-import type { Envelope } from '../../contract/codec.ts'
 import type { Exchange } from '../../contract/exchange.ts'
-import type { StoredRecord } from '../../contract/store.ts'
-import { apply, type Intent } from '../changes/change.ts'
-import type { FlashBag } from '../changes/flash.ts'
-import { type Exposure, matches, snapshot } from '../changes/snapshot.ts'
+import type { Eventually } from '../../contract/store.ts'
+import { andThen } from '../../values/eventually.ts'
+import { ChangeLog } from '../changes/change-log.ts'
+import { type FlashBag, withChanges } from '../changes/flash.ts'
+import type { EngineParts } from '../engine.ts'
+import type { Base, ChangeSet, Draft, Live, Place, Written } from '../persistence.ts'
+import { freshContents } from '../record/contents.ts'
+import { freeze } from '../record/write.ts'
+import { drawRoot } from '../token.ts'
 
-/** Where a session is stored: the token's hash, and the record as it was last read or written. */
-export interface Place {
-  readonly key: string
-  readonly record: StoredRecord
-}
-
-/** A session under a token that the client is yet to get. */
-export interface Placed extends Place {
+/** The token that the response must carry. */
+export interface Outgoing {
   readonly token: string
+  /** The first token of a new session. */
+  readonly created: boolean
+  /** Other requests may have been given it too, and moved the session on since. */
+  readonly shared: boolean
 }
 
-/** What is engine-side of a session within one request. */
-export class State {
+/** How a request came. */
+export interface Origin {
   readonly exchange: Exchange | null
   /** The client sent something that claimed to be a token. */
   readonly presented: boolean
   /** The request may not create a session, or the client would lose a newer cookie; with `fault`, the store failed. */
   readonly barred: boolean
   readonly fault: Error | null
-  /** The bearer's token and its hash; for a session that is not stored they exist as soon as its id was asked for. */
-  token: string | null = null
-  key: string | null = null
-  /** The owner's generation that a sealed token was issued in. */
-  generation = ''
-  /** Null until stored. */
-  record: StoredRecord | null = null
-  /** The session with all intents applied. */
-  envelope: Envelope
-  intents: Intent[] = []
-  exposed: Map<string, Exposure> | null = null
+}
+
+/**
+ * The engine's side of a session within one request.
+ *
+ * The first half is what the application asks for, written by the session's verbs; the second is what has become of it,
+ * written by opening and committing alone.
+ */
+export class SessionState {
+  readonly engine: EngineParts
+  readonly origin: Origin
+  log: ChangeLog
   flash: FlashBag | null = null
   accessed = false
-  regenerate = false
-  login = false
-  /** Counts the calls of `regenerate` and `login`, so that a commit takes no later one for its own. */
-  asked = 0
   touch = false
-  /** The token is due for an automatic rotation. */
-  rotate = false
-  /** Sessions that the request ended. */
-  ended: Place[] = []
+  /** Sessions that the request is to end. */
+  ended: { readonly place: Place; readonly reason: 'destroy' | 'logout' }[] = []
   cleared = false
   clearSiteData = false
-  /** The token that the response must carry. */
-  outgoing: { readonly token: string; readonly created: boolean } | null = null
+
+  /** Null until the session is stored. */
+  base: Base | null = null
+  draft: Draft | null = null
+  outgoing: Outgoing | null = null
+  /** The token is due for an automatic rotation. */
+  rotationDue = false
+  /** The token is due to be sealed by the newest secret. */
+  aged = false
+  /** Change sets whose writes may have been applied although they failed. */
+  doubtful: ChangeSet[] = []
   /** The response has begun: nothing that would need a cookie may be asked for any more. */
   begun = false
   /** The response has been given what it needs. */
   sent = false
   /** The commit under way. */
   busy: Promise<unknown> | null = null
-  /** Counts the sessions that the request has left behind. */
-  restarts = 0
 
-  constructor(
-    envelope: Envelope,
-    origin: { exchange: Exchange | null; presented: boolean; barred?: boolean; fault?: Error },
-  ) {
-    this.envelope = envelope
-    this.exchange = origin.exchange
-    this.presented = origin.presented
-    this.barred = origin.barred ?? false
-    this.fault = origin.fault ?? null
+  constructor(engine: EngineParts, origin: Origin, live: Live | null) {
+    const { codec, clock } = engine.settings
+    this.engine = engine
+    this.origin = origin
+    this.log = new ChangeLog(codec, live?.contents ?? freshContents(clock()))
+    this.base = live?.base ?? null
+    this.aged = live?.aged ?? false
   }
 
   get headersSent(): boolean {
-    return this.sent || (this.exchange?.headersSent ?? false)
+    return this.sent || (this.origin.exchange?.headersSent ?? false)
   }
 
-  /** Whether the record lacks something of this session. Values changed in place become intents here. */
-  get changed(): boolean {
-    // To look at every value that the application holds is the dear part.
-    if (this.intents.length > 0 || this.flash?.changed === true) return true
-    this.collect()
-    return this.intents.length > 0
+  /** Whether the record lacks something of this session. */
+  get isChanged(): boolean {
+    return this.flash?.isChanged === true || this.log.isChanged
   }
 
   /** Whether there is anything worth a first record. */
-  get substantial(): boolean {
-    if (!this.changed) return false
-    return this.envelope.userId !== undefined || this.flash?.leaves === true || !isEmpty(this.envelope.data)
+  get isSubstantial(): boolean {
+    if (!this.isChanged) return false
+    const { facts, data } = this.log.contents
+    return facts.userId !== undefined || this.flash?.leaves === true || !isEmpty(data)
   }
 
-  /** Makes a change and remembers it. */
-  add(intent: Intent): void {
-    // What was changed in place so far came before this intent, and must come before it in a replay too. Other keys have
-    // no part in what is about one alone.
-    if ('key' in intent) this.#collectKey(intent.key)
-    else this.collect()
-    apply(this.envelope, intent)
-    this.intents.push(intent)
-    if (this.exposed === null) return
-    if ('key' in intent) this.exposed.delete(intent.key)
-    else for (const key of this.exposed.keys()) if (!Object.hasOwn(this.envelope.data, key)) this.exposed.delete(key)
+  /** What names the session: drawn when it is first needed. */
+  get root(): string {
+    const { root } = this.log.contents.facts
+    if (root !== '') return root
+    const drawn = drawRoot(this.engine.settings.random)
+    this.log.name(drawn)
+    return drawn
   }
 
-  /** Remembers that the application holds this object and could change it in place. */
-  expose(key: string, value: unknown): void {
-    if (typeof value !== 'object' || value === null) return
-    this.exposed ??= new Map()
-    if (this.exposed.get(key)?.value !== value) this.exposed.set(key, { value, snapshot: snapshot(value) })
-  }
-
-  /** Turns values that were changed in place into intents. */
-  collect(): void {
-    if (this.exposed === null) return
-    for (const key of this.exposed.keys()) this.#collectKey(key)
-  }
-
-  /** Goes on from another base, on which the changes not yet stored are made again. */
-  rebase(place: Place, base: Envelope): void {
-    this.collect()
-    this.key = place.key
-    this.record = place.record
-    // The application goes on with the objects it holds, as long as nobody else has changed what they stand for.
-    if (this.exposed !== null) {
-      for (const [key, { value, snapshot: taken }] of this.exposed) {
-        if (matches(own(base.data, key), taken)) put(base.data, key, value)
-        else this.exposed.delete(key)
-      }
-    }
-    for (const intent of this.intents) apply(base, intent)
-    this.envelope = base
-  }
-
-  /** The session lives under a token that the client is yet to get. */
-  settle({ token, key, record }: Placed, created: boolean, asked: number): void {
-    this.token = token
-    this.key = key
-    this.record = record
-    this.outgoing = { token, created }
-    this.rotate = false
-    if (asked === this.asked) this.regenerate = this.login = false
-  }
-
-  /** Leaves the stored session behind; what is written from now on belongs to a new one. */
-  restart(fresh: Envelope): void {
-    this.restarts++
-    this.token = this.key = this.record = null
-    this.envelope = fresh
-    this.intents = []
-    this.exposed = null
+  /** Leaves the session behind, to be ended; what is written from now on belongs to a new one. */
+  leave(reason: 'destroy' | 'logout'): void {
+    const { codec, clock } = this.engine.settings
+    if (this.base !== null) this.ended.push({ place: this.base, reason })
+    this.log = new ChangeLog(codec, freshContents(clock()))
     this.flash?.forget()
-    this.regenerate = this.login = this.touch = this.rotate = false
+    this.cleared = true
+    this.touch = false
+    this.startAfresh()
+  }
+
+  /** What is stored from now on is a session of its own, under a token of its own. */
+  startAfresh(): void {
+    this.base = this.draft = this.outgoing = null
+    this.rotationDue = this.aged = false
+  }
+
+  /** What a commit is to store, as values. Throws `VALUE_INVALID`, `DATA_INVALID` or `RECORD_TOO_LARGE`. */
+  take(): Eventually<ChangeSet> {
+    const { log, root, doubtful } = this
+    const changes = log.take()
+    const flash = this.flash?.changes() ?? null
+    const { facts, data, flash: messages } = log.contents
+    const named = facts.root === root ? facts : { ...facts, root }
+    const freezing = freeze(this.engine, { facts: named, data, flash: withChanges(messages, flash) })
+    return andThen(freezing, (frozen) => ({ changes, flash, frozen, writeIds: [], doubtful }))
+  }
+
+  /** The session is stored so; `set` are the changes that were, if it was a commit. */
+  settle({ base, contents, shared }: Stored, set: ChangeSet | null, created = false): void {
+    if (contents !== null) this.log.rebase(contents, set?.changes.length ?? 0)
+    else if (set !== null) this.log.stored(set, base.facts)
+    if (set !== null) {
+      this.doubtful = []
+      if (set.flash !== null) this.flash?.drop(set.flash)
+    }
+    if (base.token !== this.base?.token) {
+      this.outgoing = { token: base.token, created: created || this.outgoing?.created === true, shared }
+      this.rotationDue = this.aged = false
+    }
+    this.base = base
+  }
+
+  /** Changes have nowhere to go, and the client gets no token: it may already hold a newer one. */
+  giveUp(count: number, flash: ChangeSet['flash']): void {
+    this.log.drop(count)
+    if (flash !== null) this.flash?.drop(flash)
+    this.rotationDue = false
     this.outgoing = null
   }
-
-  #collectKey(key: string): void {
-    const exposure = this.exposed?.get(key)
-    if (exposure === undefined || matches(exposure.value, exposure.snapshot)) return
-    const { value } = exposure
-    this.exposed?.set(key, { value, snapshot: snapshot(value) })
-    this.intents.push({ op: 'set', key, value })
-  }
 }
 
-/** The changes that one commit stores. What the application adds meanwhile stays in the state for the next. */
-export class Batch {
-  readonly intents: readonly Intent[]
-  readonly #state: State
-  readonly #flash: ReturnType<FlashBag['takeChanges']> | null
-  readonly #restarts: number
-  readonly asked: number
-
-  constructor(state: State) {
-    state.collect()
-    this.#state = state
-    this.#restarts = state.restarts
-    this.asked = state.asked
-    this.intents = state.intents
-    state.intents = []
-    this.#flash = state.flash?.takeChanges() ?? null
-    if (this.#flash !== null) state.flash?.write(state.envelope, this.#flash)
-  }
-
-  /** The request has ended the session while this commit was under way: nothing of it concerns the state any more. */
-  get orphaned(): boolean {
-    return this.#state.restarts !== this.#restarts
-  }
-
-  get empty(): boolean {
-    return this.intents.length === 0 && this.#flash === null
-  }
-
-  /** Makes the changes on what another commit has stored. */
-  replay(base: Envelope): Envelope {
-    for (const intent of this.intents) apply(base, intent)
-    if (this.#flash !== null) this.#state.flash?.write(base, this.#flash)
-    return base
-  }
-
-  /** The store has acknowledged them: watches the objects that the application still holds. */
-  stored(): void {
-    if (this.orphaned) return
-    for (const intent of this.intents) {
-      if (intent.op !== 'set' && intent.op !== 'update') continue
-      this.#state.expose(intent.key, own(this.#state.envelope.data, intent.key))
-    }
-  }
-
-  /** Nothing was stored: they are due again. */
-  restore(): void {
-    if (this.orphaned) return
-    this.#state.intents = [...this.intents, ...this.#state.intents]
-    if (this.#flash !== null) this.#state.flash?.restore(this.#flash)
-  }
-}
+type Stored = Extract<Written, { readonly base: Base }>
 
 function isEmpty(data: Record<string, unknown>): boolean {
   for (const key in data) if (Object.hasOwn(data, key)) return false

@@ -1,18 +1,16 @@
 import type { SealedStore, Store } from '../../contract/store.ts'
+import type { SelfPersisting } from '../../core/persistence.ts'
 import { SessionError } from '../../errors.ts'
+import { sealedPersistence } from './persistence.ts'
 
 export interface SealedCookieOptions {
   /**
    * A store on the server in which ended sessions are remembered, so that a copied cookie is dead after `logout`,
-   * `regenerate` and `revokeAll`. Costs one read per request, two when signed in. Default: none.
+   * `regenerate` and `revokeAll`. Costs one read per request, two when signed in, one more while the cookie is older than
+   * `renewAfter`. Default: none.
    */
   readonly revocation?: Store
 }
-
-/** Texts are padded to a multiple of so many characters, so that the cookie's length tells little. */
-const paddingStep = 64
-// The header ends at the first line break: key, generation, version, deadline and the payload's length.
-const frame = /^([\w-]{16,128}) ([\w-]*) (\d{1,15}) (\d{1,16}) (\d{1,7})\n/
 
 /**
  * Sessions in the cookie itself, encrypted and authenticated: no server, no store.
@@ -24,22 +22,13 @@ const frame = /^([\w-]{16,128}) ([\w-]*) (\d{1,15}) (\d{1,16}) (\d{1,7})\n/
  * its deadlines, also after `logout`. `list`, `count`, `find` and `flash.take` throw `UNSUPPORTED`.
  */
 export function sealedCookie({ revocation }: SealedCookieOptions = {}): SealedStore {
-  return {
+  const store: SelfPersisting = {
     name: 'sealed-cookie',
     sealed: true,
-    revocable: revocation !== undefined,
     revocation: revocation ?? nowhere,
-
-    seal({ key, generation, record: { payload, version, expiresAt } }, sealer) {
-      const text = `${key} ${generation} ${version} ${Math.floor(expiresAt)} ${payload.length}\n${payload}`
-      return sealer.seal(text.padEnd(Math.ceil(text.length / paddingStep) * paddingStep))
-    },
-
-    unseal(token, sealer) {
-      const opened = sealer.open(token)
-      return opened instanceof Promise ? opened.then(parse) : parse(opened)
-    },
+    persistence: (engine) => sealedPersistence(engine, { name: 'sealed-cookie', revocable: revocation !== undefined }),
   }
+  return store
 }
 
 function refuse(): never {
@@ -53,15 +42,4 @@ const nowhere: Store = {
   replace: refuse,
   touch: refuse,
   delete: refuse,
-}
-
-type Opened = Awaited<ReturnType<Parameters<SealedStore['unseal']>[1]['open']>>
-
-function parse(opened: Opened): Awaited<ReturnType<SealedStore['unseal']>> {
-  if (opened === null) return null
-  const { text, aged } = opened
-  const [head, key, generation, version, expiresAt, length] = frame.exec(text) ?? []
-  if (head === undefined || key === undefined || generation === undefined) return null
-  const payload = text.slice(head.length, head.length + Number(length))
-  return { key, generation, aged, record: { payload, version: Number(version), expiresAt: Number(expiresAt) } }
 }
