@@ -21,7 +21,7 @@ beforeAll(async () => {
   // Outside of the repository, where no package is found.
   folder = await mkdtemp(join(tmpdir(), 'coatcheck-no-packages-'))
   child = join(folder, 'child.mjs')
-  await cp(await bundleChild('./open-child.ts'), child)
+  await cp(await bundleChild('../stores/open-child.ts'), child)
 })
 
 afterAll(async () => rm(folder, { recursive: true }))

@@ -27,7 +27,7 @@ const places: Record<string, { command: string; flags: string[]; packages: strin
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'coatcheck open sqlite '))
   child = join(folder, 'child.mjs')
-  await cp(await bundleChild('./open-child.ts'), child)
+  await cp(await bundleChild('../stores/open-child.ts'), child)
 })
 afterAll(async () => rm(folder, { recursive: true }))
 

@@ -44,7 +44,7 @@ describe.runIf(existsSync(bun))('redisStore fulfils the store contract with the 
   const results = new Map<string, string | null>()
 
   beforeAll(async () => {
-    const child = await bundleChild('./redis/conformance.ts')
+    const child = await bundleChild('../stores/redis/conformance.ts')
     const suite = spawn(bun, [child, String(port), `${process.pid}:bun:`], { stdio: ['ignore', 'pipe', 'inherit'] })
     for await (const line of createInterface({ input: suite.stdout })) {
       const { title, error = null } = JSON.parse(line) as { title: string; error?: string }

@@ -26,7 +26,7 @@ for (const { command, client, title } of runtimes) {
     const results = new Map<string, string | null>()
 
     beforeAll(async () => {
-      const child = await bundleChild('./sqlite/conformance.ts')
+      const child = await bundleChild('../stores/sqlite/conformance.ts')
       const folder = mkdtempSync(join(parent, 'suite-'))
       const suite = spawn(command, [child, client, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
       for await (const line of createInterface({ input: suite.stdout })) {
