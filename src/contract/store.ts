@@ -43,8 +43,11 @@ export interface Store {
    * Never creates.
    */
   replace(key: string, record: StoredRecord, expectedVersion: number, options?: StoreCallOptions): Eventually<boolean>
-  /** Moves the deadline of a live record; false if it is gone or expired. Never creates, never rewrites the payload. */
-  touch(key: string, expiresAt: number, options?: StoreCallOptions): Eventually<boolean>
+  /**
+   * Moves the deadline of a live record if its version is still `expectedVersion`, atomically; false if it changed,
+   * expired or is gone. Never creates, never changes payload or version: many touches of one version all succeed.
+   */
+  touch(key: string, expiresAt: number, expectedVersion: number, options?: StoreCallOptions): Eventually<boolean>
   /** Removes the record; removing what is not there is a success. */
   delete(key: string, options?: StoreCallOptions): Eventually<void>
 }

@@ -122,13 +122,13 @@ export const contractCases: ReadonlyArray<StageCase> = [
     },
   },
   {
-    title: 'touch: moves the deadline, later and earlier, and nothing else',
+    title: 'touch: moves the deadline, later and earlier, as often as it is asked to, and nothing else',
     async play(stage) {
       const key = newKey()
       const record = await put(stage, key, { payload: 'kept', version: 3, userId: 'user-1' })
-      for (const ms of [7_200_000, 1_800_000]) {
+      for (const ms of [7_200_000, 1_800_000, 5_400_000]) {
         const expiresAt = inMs(stage, ms)
-        same(await stage.store.touch(key, expiresAt), true, 'touch')
+        same(await stage.store.touch(key, expiresAt, 3), true, 'touch of the present version')
         await holds(stage, key, { ...record, expiresAt }, 'the touched record')
       }
       const next = recordFor(stage, { payload: 'next', version: 4 })
@@ -143,7 +143,9 @@ export const contractCases: ReadonlyArray<StageCase> = [
       await put(stage, deleted)
       await stage.store.delete(deleted)
       for (const key of [missing, deleted]) {
-        same(await stage.store.touch(key, inMs(stage, 3_600_000)), false, 'touch of a missing record')
+        for (const version of [0, 1, 2]) {
+          same(await stage.store.touch(key, inMs(stage, 3_600_000), version), false, 'touch of a missing record')
+        }
         await holds(stage, key, null, 'the key after touch')
       }
     },
@@ -179,7 +181,7 @@ export const contractCases: ReadonlyArray<StageCase> = [
       const flipped = key.replace(/[A-Za-z]/g, (c) => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase()))
       for (const other of [flipped, key.slice(0, -1), key.slice(1), `${key}A`, `${key}-`, key.replaceAll('-', '_')]) {
         await holds(stage, other, null, `the key ${other} where only ${key} was created`)
-        same(await stage.store.touch(other, inMs(stage, 60_000)), false, `touch of ${other}`)
+        same(await stage.store.touch(other, inMs(stage, 60_000), 1), false, `touch of ${other}`)
         await stage.store.delete(other)
       }
       const second = await put(stage, flipped, { payload: 'the other' })
@@ -222,7 +224,7 @@ export const contractCases: ReadonlyArray<StageCase> = [
       const { store } = stage
       same(await store.create(key, recordFor(stage), options), true, 'create')
       same(await store.replace(key, recordFor(stage, { version: 2 }), 1, options), true, 'replace')
-      same(await store.touch(key, inMs(stage, 60_000), options), true, 'touch')
+      same(await store.touch(key, inMs(stage, 60_000), 2, options), true, 'touch')
       same((await store.read(key, options))?.version, 2, 'the version read')
       await store.delete(key, options)
       await holds(stage, key, null, 'the deleted record')

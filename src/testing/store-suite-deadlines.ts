@@ -26,7 +26,7 @@ export const deadlineCases: ReadonlyArray<StageCase> = [
     async play(stage) {
       await aroundDeadline(stage, async (key, expiresAt) => {
         await put(stage, key, { expiresAt: inMs(stage, day) })
-        same(await stage.store.touch(key, expiresAt), true, 'touch')
+        same(await stage.store.touch(key, expiresAt, 1), true, 'touch')
       })
     },
   },
@@ -36,10 +36,30 @@ export const deadlineCases: ReadonlyArray<StageCase> = [
       const later = inMs(stage, day)
       const { key, expiresAt } = await inTime(stage, async (key, expiresAt) => {
         await put(stage, key, { expiresAt })
-        return stage.store.touch(key, later)
+        return stage.store.touch(key, later, 1)
       })
       await stage.until(expiresAt + stage.step)
       await holds(stage, key, recordFor(stage, { expiresAt: later }), 'the touched record after its first deadline')
+    },
+  },
+  {
+    title: 'deadlines: a touch made on another version than is there, older or newer, is false and moves nothing',
+    async play(stage) {
+      const key = newKey()
+      const record = await put(stage, key, { version: 5, userId: 'user-1' })
+      const touchAll = async (versions: readonly number[]): Promise<void> => {
+        for (const version of versions) {
+          for (const ms of [7_200_000, 60_000]) {
+            same(await stage.store.touch(key, inMs(stage, ms), version), false, `touch of version ${version}`)
+          }
+        }
+      }
+      await touchAll([0, 1, 4, 6, 50])
+      await holds(stage, key, record, 'the record in version 5 after touches of others')
+      const next = recordFor(stage, { payload: 'next', version: 6 })
+      same(await stage.store.replace(key, next, 5), true, 'replace')
+      await touchAll([5, 7])
+      await holds(stage, key, next, 'the record in version 6 after touches of others')
     },
   },
   {
@@ -48,7 +68,7 @@ export const deadlineCases: ReadonlyArray<StageCase> = [
       const key = newKey()
       await expire(stage, key)
       await holds(stage, key, null, 'the expired record')
-      same(await stage.store.touch(key, inMs(stage, day)), false, 'touch of an expired record')
+      same(await stage.store.touch(key, inMs(stage, day), 1), false, 'touch of an expired record')
       await holds(stage, key, null, 'the expired record after touch')
       same(await stage.store.replace(key, recordFor(stage, { version: 2 }), 1), false, 'replace of an expired record')
       await holds(stage, key, null, 'the expired record after replace')
@@ -78,7 +98,7 @@ export const deadlineCases: ReadonlyArray<StageCase> = [
         await stage.store.replace(replaced, recordFor(stage, { version: 2, expiresAt }), 1)
         const touched = newKey()
         await put(stage, touched)
-        await stage.store.touch(touched, expiresAt)
+        await stage.store.touch(touched, expiresAt, 1)
         await stage.until(stage.now() + lag(stage))
         await holds(stage, created, null, `a record created with its deadline ${ms} ms from now`)
         await holds(stage, replaced, null, `a record replaced with its deadline ${ms} ms from now`)
@@ -95,7 +115,7 @@ export const deadlineCases: ReadonlyArray<StageCase> = [
         const record = await put(stage, key, { expiresAt: inMs(stage, days * day) })
         await holds(stage, key, record, 'the record')
         const expiresAt = record.expiresAt + stage.step
-        same(await stage.store.touch(key, expiresAt), true, 'touch')
+        same(await stage.store.touch(key, expiresAt, 1), true, 'touch')
         await holds(stage, key, { ...record, expiresAt }, 'the touched record')
         if (stage.real) return
         await stage.until(expiresAt - day)

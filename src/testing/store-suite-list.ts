@@ -20,7 +20,7 @@ export const listCases: ReadonlyArray<StageCase<Listed>> = [
       const [first = '', second = ''] = [...(await putMany(stage, 5)).keys()]
       same(await store.count(), 5, 'count after 5 creates')
       await store.replace(first, recordFor(stage, { version: 2, userId: 'user-1' }), 1)
-      await store.touch(second, inMs(stage, 7_200_000))
+      await store.touch(second, inMs(stage, 7_200_000), 1)
       same(await store.count(), 5, 'count after replace and touch')
       await store.delete(first)
       await store.delete(first)
@@ -94,7 +94,7 @@ export const listCases: ReadonlyArray<StageCase<Listed>> = [
         if (page % 3 === 2) await put(stage, newKey())
         const [, touched, rewritten] = keys.slice(4 * page++)
         if (touched === undefined || rewritten === undefined) return
-        await store.touch(touched, inMs(stage, 7_200_000))
+        await store.touch(touched, inMs(stage, 7_200_000), 1)
         await store.replace(rewritten, recordFor(stage, { version: 2, userId: 'user-1' }), 1)
       })
       const missed = keys.filter((key, index) => index % 4 !== 0 && !listed.has(key))

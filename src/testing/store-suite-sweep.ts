@@ -47,9 +47,9 @@ export const sweepCases: ReadonlyArray<StageCase<Store & Sweeping>> = [
     async play(stage) {
       const { store, step } = stage
       const [extended = '', rewritten = '', shortened = ''] = await putMany(stage, 3, inMs(stage, 60_000))
-      await store.touch(extended, inMs(stage, 3_600_000))
+      await store.touch(extended, inMs(stage, 3_600_000), 1)
       await store.replace(rewritten, recordFor(stage, { version: 2 }), 1)
-      await store.touch(shortened, inMs(stage, 30_000))
+      await store.touch(shortened, inMs(stage, 30_000), 1)
       same(await store.sweep(inMs(stage, 30_000) + step, { limit: 100 }), 1, 'records removed')
       await holds(stage, shortened, null, 'the record whose deadline was moved to an earlier time')
       same(await store.sweep(inMs(stage, 60_000) + step, { limit: 100 }), 0, 'records removed')
@@ -65,7 +65,7 @@ export const sweepCases: ReadonlyArray<StageCase<Store & Sweeping>> = [
       const expiresAt = inMs(stage, 3_600_000)
       const renew = (key: string, index: number) =>
         index % 2 === 0
-          ? store.touch(key, expiresAt)
+          ? store.touch(key, expiresAt, 1)
           : store.replace(key, recordFor(stage, { version: 2, expiresAt }), 1)
       const sweeps = () => store.sweep(inMs(stage, 60_000) + step, { limit: 1000 })
       // Some renewals start before the sweep, some after it.

@@ -57,7 +57,7 @@ export const userCases: ReadonlyArray<StageCase<Store & UserIndex>> = [
       await store.replace(first, recordFor(stage, { version: 2, userId: 'user-1' }), 1)
       await owns(stage, 'user-1', [first, second])
       await store.replace(first, recordFor(stage, { version: 3, userId: 'user-1' }), 2)
-      await store.touch(first, inMs(stage, 7_200_000))
+      await store.touch(first, inMs(stage, 7_200_000), 3)
       await owns(stage, 'user-1', [first, second])
       await store.replace(first, recordFor(stage, { version: 4, userId: 'user-2' }), 3)
       await owns(stage, 'user-1', [second])
@@ -97,7 +97,7 @@ export const userCases: ReadonlyArray<StageCase<Store & UserIndex>> = [
       const [first, second, third] = [newKey(), newKey(), newKey()]
       const expiresAt = inMs(stage, stage.real ? 1000 : 60_000)
       await put(stage, third, { userId: 'user-1' })
-      await stage.store.touch(third, inMs(stage, 7_200_000))
+      await stage.store.touch(third, inMs(stage, 7_200_000), 1)
       for (const key of [first, second]) await put(stage, key, { userId: 'user-1', expiresAt })
       await stage.until(expiresAt + stage.step)
       await owns(stage, 'user-1', [third])

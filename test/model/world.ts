@@ -345,7 +345,7 @@ export class World {
       read: (key) => turn('read', () => store.read(key)),
       create: (key, record) => turn('create', () => store.create(key, record)),
       replace: (key, record, version) => turn('replace', () => store.replace(key, record, version)),
-      touch: (key, expiresAt) => turn('touch', () => store.touch(key, expiresAt)),
+      touch: (key, expiresAt, version) => turn('touch', () => store.touch(key, expiresAt, version)),
       delete: (key) => turn('delete', () => store.delete(key)),
     }
   }

@@ -442,10 +442,11 @@ function ownStore(clock: () => number): Store & Listing & Sweeping {
       records.set(key, { ...record })
       return true
     },
-    async touch(key, expiresAt) {
+    async touch(key, expiresAt, expectedVersion) {
       const record = live(key)
-      if (record !== null) records.set(key, { ...record, expiresAt })
-      return record !== null
+      if (record?.version !== expectedVersion) return false
+      records.set(key, { ...record, expiresAt })
+      return true
     },
     async delete(key) {
       records.delete(key)

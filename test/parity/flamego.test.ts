@@ -575,7 +575,7 @@ describe('the life of an id', () => {
       for (const call of [
         () => stage.store.read(value),
         () => stage.store.create(value, { payload: '', version: 1, expiresAt: stage.clock() + minute }),
-        () => stage.store.touch(value, stage.clock() + minute),
+        () => stage.store.touch(value, stage.clock() + minute, 1),
         () => stage.store.delete(value),
       ]) {
         expect(String(await errorOf(call)), value).toContain('A key must be')
@@ -600,7 +600,7 @@ describe('the life of an id', () => {
         const record = await store.read(key)
         return [
           record?.version,
-          await store.touch(key, stage.clock() + 60 * minute),
+          await store.touch(key, stage.clock() + 60 * minute, record?.version ?? 0),
           (await store.read(key))?.expiresAt,
         ]
       },

@@ -57,7 +57,7 @@ describe.each(stores)('%s', (_, newStore) => {
         () => store.read(object),
         () => store.create(object, { ...record, userId: 'another' }),
         () => store.replace(object, record, 1),
-        () => store.touch(object, record.expiresAt),
+        () => store.touch(object, record.expiresAt, 1),
         () => store.delete(object),
         () => store.keysOf(object),
       ]

@@ -40,7 +40,7 @@ describe('memcachedStore', () => {
     expect(sent(prefix)).toBe(`${write(`add P${key}`, 3601, `1 1 ${at} 0 -\n${payload}`)}gets P${key}\r\n`)
     await store.read(key)
     expect(sent(prefix)).toBe(`gets P${key}\r\n`)
-    await store.touch(key, at + 1)
+    await store.touch(key, at + 1, 1)
     expect(sent(prefix)).toBe(`gets P${key}\r\n${write(`cas P${key}`, 3602, `1 1 ${at + 1} 0 -\n${payload}`, ' CAS')}`)
     await store.replace(key, { payload: '', version: 2, expiresAt: at }, 1)
     expect(sent(prefix)).toBe(`gets P${key}\r\n${write(`cas P${key}`, 3601, `1 2 ${at} 0 -\n`, ' CAS')}`)
@@ -54,7 +54,7 @@ describe('memcachedStore', () => {
     )
     await store.delete(key)
     expect(sent(prefix)).toBe(`delete P${key}\r\n`)
-    await store.touch(key, at + hour)
+    await store.touch(key, at + hour, 1)
     expect(sent(prefix)).toBe(`gets P${key}\r\n`)
   })
 

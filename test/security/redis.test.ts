@@ -109,7 +109,7 @@ describe('SEC-81 redisStore', () => {
     const faults = await Promise.all(
       [
         () => store.read(key('broken')),
-        () => store.touch(key('broken'), record.expiresAt),
+        () => store.touch(key('broken'), record.expiresAt, 1),
         () => store.create(key('broken'), record),
         () => store.create(key('secret'), { ...record, payload: 'secret', userId: 'secret' }),
       ].map(async (call) => {
@@ -143,7 +143,7 @@ it('SEC-85 redisStore needs no more rights than its page names', async () => {
   await client.script('FLUSH')
   expect(await store.create(key('ann'), record)).toBe(true)
   expect(await store.replace(key('ann'), { ...record, version: 2, userId: 'bob' }, 1)).toBe(true)
-  expect(await store.touch(key('ann'), clock() + 3 * day)).toBe(true)
+  expect(await store.touch(key('ann'), clock() + 3 * day, 2)).toBe(true)
   clock.advance(2 * 3_600_000)
   expect(await store.keysOf('ann')).toEqual([])
   expect(await store.keysOf('bob')).toEqual([key('ann')])

@@ -261,7 +261,7 @@ describe('deadlines', () => {
     const [entry] = (await store.list({ limit: 1 })).entries
     if (entry === undefined) throw new Error('nothing was stored')
     for (const forever of [clock() + 365 * 86_400_000, 8.64e15]) {
-      await store.touch(entry.key, forever)
+      await store.touch(entry.key, forever, entry.record.version)
       clock.set(entry.record.expiresAt + 60 * minute - 1)
       expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
       clock.advance(1)

@@ -32,7 +32,7 @@ describe('couchbaseStore', () => {
     expect(await sent(() => store.read(key))).toEqual(['get record'])
     expect(await sent(() => store.replace(key, record, 7))).toEqual(['get record'])
     expect(await sent(() => store.replace(key, record, 1))).toEqual(['get record', 'replace record'])
-    expect(await sent(() => store.touch(key, clock() + 2 * hour))).toEqual(['get record', 'replace record'])
+    expect(await sent(() => store.touch(key, clock() + 2 * hour, 1))).toEqual(['get record', 'replace record'])
     expect(await sent(() => store.delete(key))).toEqual(['remove record'])
     expect(await sent(() => store.delete(key))).toEqual(['remove record'])
   })
@@ -45,7 +45,7 @@ describe('couchbaseStore', () => {
     let noted = 0
     for (let renewals = 0; renewals < 60; renewals++) {
       clock.advance(hour / 2)
-      const commands = await sent(() => store.touch(key, clock() + hour))
+      const commands = await sent(() => store.touch(key, clock() + hour, 1))
       if (commands.includes('replace index')) noted++
       else expect(commands).toEqual(['get record', 'replace record'])
     }
@@ -113,7 +113,7 @@ describe('couchbaseStore', () => {
     for (const past of [0, -1, -second, -day, -clock() - day]) expect(await expiryFor(past)).toBe(1)
     expect(await expiryFor(3660 * day)).toBe(0)
     await store.create(key, { payload: '', version: 1, expiresAt: clock() + hour })
-    await store.touch(key, clock() + 2 * hour)
+    await store.touch(key, clock() + 2 * hour, 1)
     expect(expiries.at(-1)).toBe(2 * 3600 + 1)
     await store.replace(key, { payload: '', version: 2, expiresAt: clock() + 3 * hour }, 1)
     expect(expiries.at(-1)).toBe(3 * 3600 + 1)
@@ -141,7 +141,7 @@ describe('couchbaseStore', () => {
     for (const content of [...broken, { payload: 'p', version: '1', expiresAt }]) {
       await client.upsert(prefix + key, content)
       expect(await store.read(key)).toBe(null)
-      expect(await store.touch(key, expiresAt)).toBe(false)
+      expect(await store.touch(key, expiresAt, 1)).toBe(false)
       expect(await store.create(key, { payload: '', version: 1, expiresAt })).toBe(false)
       expect((await client.get(prefix + key)).content).toEqual(content)
     }
@@ -221,7 +221,7 @@ describe('couchbaseStore', () => {
         const steps = [
           () => broken.create(key, record),
           () => broken.replace(key, moved, 1),
-          () => broken.touch(key, clock() + 5 * day),
+          () => broken.touch(key, clock() + 5 * day, 2),
         ]
         try {
           for (const step of steps) await step()
@@ -269,11 +269,12 @@ describe('couchbaseStore', () => {
     const prefix = newPrefix()
     const plain = couchbaseStore({ client, prefix, clock })
     let between = 0
+    let version = 1
     const store = couchbaseStore({
       client: {
         ...watchedCollection(client, () => undefined),
         async replace(id, content, options) {
-          if (between-- > 0) await plain.touch(key, clock() + hour + between)
+          if (between-- > 0) await plain.touch(key, clock() + hour + between, version)
           return client.replace(id, content, options)
         },
       },
@@ -286,9 +287,10 @@ describe('couchbaseStore', () => {
     expect(await store.replace(key, record, 1)).toBe(true)
     expect(await plain.read(key)).toEqual(record)
     between = 1000
-    await expect(store.touch(key, clock() + hour)).rejects.toThrow('changes faster than it can be written')
+    version = 2
+    await expect(store.touch(key, clock() + hour, version)).rejects.toThrow('changes faster than it can be written')
     const signal = AbortSignal.abort(new Error('nobody waits'))
-    await expect(store.touch(key, clock() + hour, { signal })).rejects.toThrow('nobody waits')
+    await expect(store.touch(key, clock() + hour, version, { signal })).rejects.toThrow('nobody waits')
   })
 
   it('lets the errors of the SDK through', async () => {
@@ -301,7 +303,7 @@ describe('couchbaseStore', () => {
     await expect(store.read(key)).rejects.toBe(failure)
     await expect(store.create(key, record)).rejects.toBe(failure)
     await expect(store.replace(key, record, 1)).rejects.toBe(failure)
-    await expect(store.touch(key, 1)).rejects.toBe(failure)
+    await expect(store.touch(key, 1, 1)).rejects.toBe(failure)
     await expect(store.delete(key)).rejects.toBe(failure)
     await expect(store.keysOf('user')).rejects.toBe(failure)
   })
@@ -333,7 +335,7 @@ describe('couchbaseStore', () => {
       const record = { payload: '', version: 1, expiresAt: clock() + hour, userId: 'user' }
       await store.create(key, record)
       await store.replace(key, { ...record, version: 2, userId: 'other' }, 1)
-      await store.touch(key, clock() + 2 * hour)
+      await store.touch(key, clock() + 2 * hour, 2)
       await store.delete(key)
       clock.advance(hour)
       await store.keysOf('user')

@@ -41,7 +41,7 @@ describe('memcachedStore', () => {
     expect(await askMemcached(port, `mg ${key} t`)).toBe('EN')
     expect(await ttlOf(`${prefix}${key}`)).toBeOneOf([1800, 1801])
     expect(await ttlOf(prefix + placeOf('user-1'))).toBeOneOf([3600, 3601])
-    await store.touch(key, clock() + 10 * minute)
+    await store.touch(key, clock() + 10 * minute, 1)
     expect(await ttlOf(`${prefix}${key}`)).toBeOneOf([600, 601])
     await store.replace(key, { ...record, version: 2, expiresAt: clock() + 20 * minute }, 1)
     expect(await ttlOf(`${prefix}${key}`)).toBeOneOf([1200, 1201])
@@ -67,7 +67,7 @@ describe('memcachedStore', () => {
       const expiresAt = Date.now() + minute
       await store.create(key, { ...record, expiresAt, userId: 'user-1' })
       await server.stop()
-      for (const call of [() => store.read(key), () => store.touch(key, expiresAt), () => store.keysOf('user-1')]) {
+      for (const call of [() => store.read(key), () => store.touch(key, expiresAt, 1), () => store.keysOf('user-1')]) {
         await expect(call()).rejects.toThrow()
       }
       await server.start()
@@ -103,7 +103,7 @@ describe('memcachedStore', () => {
       await client.set(prefix + key, text, { lifetime: 60 })
       await client.set(prefix + placeOf('user-1'), text, { lifetime: 60 })
       expect(await store.read(key)).toBeNull()
-      expect(await store.touch(key, now + minute)).toBe(false)
+      expect(await store.touch(key, now + minute, 1)).toBe(false)
       expect(await store.keysOf('user-1')).toEqual([])
       const whole = { ...record, expiresAt: now + minute, userId: 'user-1' }
       expect(await store.create(key, whole)).toBe(true)
@@ -206,7 +206,7 @@ describe('the index of a user', () => {
     for (let hour = 0; hour < 5; hour++) {
       for (const minutes of [10, 10, 10, 10, 10, 10]) {
         clock.advance(minutes * minute)
-        expect(await store.touch(key, clock() + 30 * minute)).toBe(true)
+        expect(await store.touch(key, clock() + 30 * minute, 1)).toBe(true)
       }
       // Another key prunes what it takes for expired.
       await store.create(`${hour}`.padStart(43, 'x'), { ...record, expiresAt: clock() + minute, userId: 'user-1' })
@@ -227,7 +227,7 @@ describe('the index of a user', () => {
       isShorterIndexed = resolve
     })
     const longer = memcachedStore({ client: beforeCas(prefix + key, () => shorterIndexed), prefix, clock })
-    const longerDone = longer.touch(key, now + 40 * minute)
+    const longerDone = longer.touch(key, now + 40 * minute, 1)
     const until = now + 80 * minute
     await expect.poll(() => textOf(prefix + placeOf('user-1'))).toContain(`${key} ${until} `)
     const finishLonger = async () => {
@@ -235,9 +235,9 @@ describe('the index of a user', () => {
       await longerDone
     }
     const shorter = memcachedStore({ client: beforeCas(prefix + key, finishLonger), prefix, clock })
-    expect(await shorter.touch(key, now + 35 * minute)).toBe(true)
+    expect(await shorter.touch(key, now + 35 * minute, 1)).toBe(true)
     expect(await longerDone).toBe(true)
-    await store.touch(key, now + 75 * minute)
+    await store.touch(key, now + 75 * minute, 1)
     clock.set(now + 74 * minute)
     await store.create('x'.repeat(43), { ...record, expiresAt: clock() + minute, userId: 'user-1' })
     expect(await store.keysOf('user-1')).toContain(key)
@@ -267,12 +267,12 @@ describe('the index of a user', () => {
     await store.create(key, { ...record, expiresAt: clock() + 30 * minute, userId: 'user-1' })
     for (const _ of [10, 20, 30]) {
       clock.advance(10 * minute - 1)
-      await store.touch(key, clock() + 30 * minute)
+      await store.touch(key, clock() + 30 * minute, 1)
     }
     await store.replace(key, { ...record, version: 2, expiresAt: clock() + 30 * minute, userId: 'user-1' }, 1)
     expect(new Set(written)).toEqual(new Set([prefix + key]))
     clock.advance(minute)
-    await store.touch(key, clock() + 30 * minute)
+    await store.touch(key, clock() + 30 * minute, 2)
     expect(written).toContain(prefix + placeOf('user-1'))
   })
 

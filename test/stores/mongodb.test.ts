@@ -36,7 +36,7 @@ describe('mongodbStore', () => {
     expect(await sent(() => store.read(key))).toEqual(['find'])
     expect(await sent(() => store.replace(key, { ...record, version: 2 }, 1))).toEqual(['update'])
     expect(await sent(() => store.replace(key, { ...record, version: 2 }, 1))).toEqual(['update'])
-    expect(await sent(() => store.touch(key, clock() + 2 * hour))).toEqual(['update'])
+    expect(await sent(() => store.touch(key, clock() + 2 * hour, 2))).toEqual(['update'])
     expect(await sent(() => store.keysOf('user'))).toEqual(['find'])
     expect(await sent(() => store.count())).toEqual(['aggregate'])
     expect(await sent(() => store.list({ limit: 10 }))).toEqual(['find'])
@@ -68,7 +68,7 @@ describe('mongodbStore', () => {
     const store = mongodbStore({ client: watched, collection: newName(), clock })
     await store.create(key, { payload: 'the payload', version: 1, expiresAt: clock() + hour })
     expect(JSON.stringify(commands.splice(0)[0]?.command)).toContain('the payload')
-    await store.touch(key, clock() + 2 * hour)
+    await store.touch(key, clock() + 2 * hour, 1)
     expect(JSON.stringify(commands[0]?.command)).not.toContain('payload')
   })
 
@@ -122,7 +122,7 @@ describe('mongodbStore', () => {
     await store.createIndexes()
     await store.create(key, { payload: '', version: 1, expiresAt })
     await store.replace(key, { payload: '', version: 2, expiresAt }, 1)
-    await store.touch(key, expiresAt)
+    await store.touch(key, expiresAt, 2)
     await store.sweep(expiresAt, { limit: 1 })
     await store.delete(key)
     const writes = commands.splice(0).filter(({ commandName }) => commandName !== 'find')
@@ -178,7 +178,7 @@ describe('mongodbStore', () => {
     clients.push(nowhere)
     const store = mongodbStore({ client: nowhere })
     const record = { payload: '', version: 1, expiresAt: Date.now() + hour }
-    for (const call of [() => store.read(key), () => store.create(key, record), () => store.touch(key, 1)]) {
+    for (const call of [() => store.read(key), () => store.create(key, record), () => store.touch(key, 1, 1)]) {
       await expect(call()).rejects.toThrow(MongoError)
     }
   })

@@ -47,12 +47,12 @@ describe('mysqlStore in sessions that are set up otherwise', () => {
     await a.beginTransaction()
     await b.beginTransaction()
     await a.query('INSERT INTO orders VALUES (1)')
-    await inA.touch(keyOf(1), now + 2000)
+    await inA.touch(keyOf(1), now + 2000, 1)
     // The server undoes the transaction that has written less: a's.
     await b.query(`UPDATE ${table} SET version = 5 WHERE \`key\` = '${keyOf(2)}'`)
     const rows = Array.from({ length: 50 }, (_, index) => `('fill-${index}', 'x', 1, 1)`).join()
     await b.query(`INSERT INTO ${table} (\`key\`, payload, version, expires_at) VALUES ${rows}`)
-    const blocked = Promise.resolve(inA.touch(keyOf(2), now + 2000)).then(
+    const blocked = Promise.resolve(inA.touch(keyOf(2), now + 2000, 1)).then(
       (touched) => ({ touched }),
       ({ errno }) => ({ errno }),
     )

@@ -123,7 +123,7 @@ describe('mysqlStore', () => {
     await store.create('Key-of-a-record-a', record)
     for (const other of ['key-of-a-record-a', 'Key-of-a-record-A', 'Key-of-a-record-a ', 'Key-of-a-record-á']) {
       expect(await store.read(other)).toBeNull()
-      expect(await store.touch(other, now + 5)).toBe(false)
+      expect(await store.touch(other, now + 5, 1)).toBe(false)
       await store.delete(other)
     }
     expect(await store.read('Key-of-a-record-a')).toEqual(record)
@@ -147,9 +147,9 @@ describe('mysqlStore', () => {
     for (const client of [pool, awkward]) {
       const store = await newStore({ client })
       expect(await store.create(key, record)).toBe(true)
-      expect(await store.touch(key, record.expiresAt)).toBe(true)
+      expect(await store.touch(key, record.expiresAt, 1)).toBe(true)
       expect(await store.create(key, record)).toBe(false)
-      expect(await store.touch(`${key}-2`, record.expiresAt)).toBe(false)
+      expect(await store.touch(`${key}-2`, record.expiresAt, 1)).toBe(false)
     }
   })
 
@@ -208,7 +208,7 @@ describe('mysqlStore', () => {
         () => store.create(key, record),
         () => store.read(key),
         () => store.replace(key, { ...record, version: 2 }, 1),
-        () => store.touch(key, record.expiresAt + 1),
+        () => store.touch(key, record.expiresAt + 1, 2),
         () => store.count(),
         () => store.keysOf('user-1'),
         () => store.list({ limit: 10 }),
@@ -268,7 +268,7 @@ describe('mysqlStore', () => {
     const store = await newStore({ client })
     for (let index = 0; index < 10; index++) await store.create(`${key}-${index}`, record)
     await store.replace(`${key}-0`, { ...record, version: 2 }, 1)
-    await store.touch(`${key}-0`, now + 2000)
+    await store.touch(`${key}-0`, now + 2000, 2)
     await store.delete(`${key}-0`)
     await store.sweep(now + 3000, { limit: 5 })
     expect(plans).toEqual([['PRIMARY'], ['PRIMARY'], ['PRIMARY'], ['PRIMARY']])
@@ -295,7 +295,7 @@ describe('mysqlStore', () => {
         const at = (step * 5) % keys.length
         const key = keys[at] ?? ''
         const next = { ...record, version: 2, expiresAt: time + (step % 3) * 10, userId: `user-${step % 4}` }
-        if (step % 4 === 0) await store.touch(key, next.expiresAt)
+        if (step % 4 === 0) await store.touch(key, next.expiresAt, 1)
         else if (step % 4 === 1) await store.delete(key)
         else if (step % 4 === 2) await store.replace(key, next, 1)
         else {
@@ -338,7 +338,7 @@ describe('mysqlStore', () => {
       await other.query(
         `SELECT \`key\` FROM ${table} FORCE INDEX (expires_at) WHERE expires_at = ${record.expiresAt} LOCK IN SHARE MODE`,
       )
-      const touched = store.touch(key, now + 3000)
+      const touched = store.touch(key, now + 3000, 1)
       // The server looks again when 100 ms have passed since the last question.
       const waits = `SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%${table}%'`
       while ((await rowsOf(waits)).length === 0) await new Promise((resolve) => setTimeout(resolve, 150))

@@ -80,7 +80,7 @@ describe.each(Object.entries(texts))('B15 openStore of %s', (backend, forms) => 
       expect(await store.read(key)).toEqual(record)
       expect(await store.keysOf?.('user')).toContain(key)
       expect(await store.replace(key, second, 1)).toBe(true)
-      expect(await store.touch(key, later + 1000)).toBe(true)
+      expect(await store.touch(key, later + 1000, 2)).toBe(true)
       expect(await store.read(key)).toEqual({ ...second, expiresAt: later + 1000 })
       await store.delete(key)
       expect(await store.read(key)).toBeNull()

@@ -62,7 +62,7 @@ describe.each(['repeatable read', 'serializable'])(
     const races = {
       create: (store: PostgresStore) => store.create(key, other),
       replace: (store: PostgresStore) => store.replace(key, other, 1),
-      touch: (store: PostgresStore) => store.touch(key, record.expiresAt + 1),
+      touch: (store: PostgresStore) => store.touch(key, record.expiresAt + 1, 1),
       delete: (store: PostgresStore) => store.delete(key),
     }
     const change = "UPDATE case_table SET payload = 'y' WHERE key = $1"
@@ -124,7 +124,7 @@ describe.each(['repeatable read', 'serializable'])(
         await client.query('BEGIN')
         await store.read(key)
         await pool.query(`UPDATE ${table} SET payload = 'y'`)
-        await expect(store.touch(key, record.expiresAt)).rejects.toMatchObject({ code: '40001' })
+        await expect(store.touch(key, record.expiresAt, 1)).rejects.toMatchObject({ code: '40001' })
         await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '25P02' })
       } finally {
         await client.query('ROLLBACK')
@@ -148,13 +148,13 @@ describe('postgresStore repeats a statement that the database gave up for anothe
 
   it('seven times at most', async () => {
     const { store, sent } = losing()
-    await expect(store.touch(key, Date.now() + hour)).rejects.toMatchObject({ code: '40001' })
+    await expect(store.touch(key, Date.now() + hour, 1)).rejects.toMatchObject({ code: '40001' })
     expect(sent()).toBe(8)
   })
 
   it('and no more once nobody waits for the answer', async () => {
     const { store, sent, signal } = losing()
-    await expect(store.touch(key, Date.now() + hour, { signal })).rejects.toMatchObject({ code: '40001' })
+    await expect(store.touch(key, Date.now() + hour, 1, { signal })).rejects.toMatchObject({ code: '40001' })
     expect(sent()).toBe(3)
   })
 })

@@ -166,7 +166,7 @@ describe('L19 createTable', () => {
     await store.createTable()
     const keys = Array.from({ length: 10 }, (_, index) => `key-${index}-aaaaaaaaaaaaaa`)
     for (const each of keys) await store.create(each, record())
-    for (const each of keys) await store.touch(each, Date.now() + 2 * hour)
+    for (const each of keys) await store.touch(each, Date.now() + 2 * hour, 1)
     for (const each of keys) await store.replace(each, { ...record(), payload: 'another', version: 2 }, 1)
     await client.query('SELECT pg_stat_force_next_flush()')
     const counts = 'SELECT n_tup_upd::int AS all, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = $1'

@@ -78,8 +78,8 @@ describe.each(Object.entries(clients))('postgresStore sends to %s', (_, original
       () => store.read(keyOf(2)),
       () => store.replace(keyOf(1), { ...record, version: 2 }, 1),
       () => store.replace(keyOf(1), { ...record, version: 2 }, 1),
-      () => store.touch(keyOf(1), clock() + hour),
-      () => store.touch(keyOf(2), clock() + hour),
+      () => store.touch(keyOf(1), clock() + hour, 2),
+      () => store.touch(keyOf(2), clock() + hour, 1),
       () => store.keysOf('user-1'),
       () => store.list({ limit: 10 }),
       () => store.count(),
@@ -106,7 +106,7 @@ describe.each(Object.entries(clients))('postgresStore sends to %s', (_, original
       await store.create(key, record)
       await store.read(key)
       await store.replace(key, { ...record, version: version + 1 }, version)
-      await store.touch(key, Date.now() + hour)
+      await store.touch(key, Date.now() + hour, version + 1)
       await store.keysOf(record.userId)
       await store.list({ limit: 7, cursor: key, prefix: `key-${mark}` })
       await store.sweep(Date.now(), { limit: 7 })
@@ -254,7 +254,7 @@ describe.each(Object.entries(clients))('postgresStore with %s', (_, client) => {
     expect(await store.create(keyOf(1), record)).toBe(true)
     expect(await store.read(keyOf(1))).toEqual({ ...record, expiresAt: now + 2 })
     expect(await store.replace(keyOf(1), { ...record, version: 2 }, 1)).toBe(true)
-    expect(await store.touch(keyOf(1), now + 2.5)).toBe(true)
+    expect(await store.touch(keyOf(1), now + 2.5, 2)).toBe(true)
     expect(await store.keysOf('user-1')).toEqual([keyOf(1)])
     expect((await store.list({ limit: 10 })).entries).toHaveLength(1)
     expect(await store.count()).toBe(1)
@@ -333,7 +333,7 @@ describe('postgresStore sweep', () => {
       expect(await postgresStore({ client, table, clock }).sweep(clock() + 1, { limit: 100 })).toBe(1)
       const { rows } = await pool.query(`SELECT key FROM ${table} FOR UPDATE SKIP LOCKED`)
       expect(rows).toEqual([{ key: keyOf(1) }])
-      expect(await store.touch(keyOf(1), clock() + hour)).toBe(true)
+      expect(await store.touch(keyOf(1), clock() + hour, 1)).toBe(true)
     } finally {
       await client.query('ROLLBACK')
       client.release()

@@ -41,7 +41,7 @@ describe('L2 P3 redisStore sends', () => {
     expect(await names(() => store.create(key, anonymous))).toEqual(['EVALSHA'])
     expect(await names(() => store.create(key, anonymous))).toEqual(['EVALSHA'])
     expect(await names(() => store.read(key))).toEqual(['GET'])
-    expect(await names(() => store.touch(key, clock() + 3 * day))).toEqual(['EVALSHA'])
+    expect(await names(() => store.touch(key, clock() + 3 * day, 1))).toEqual(['EVALSHA'])
     expect(await names(() => store.replace(key, { ...anonymous, version: 2 }, 1))).toEqual(['EVALSHA'])
     expect(await names(() => store.replace(key, { ...anonymous, version: 2 }, 1))).toEqual(['EVALSHA'])
     expect(await names(() => store.delete(key))).toEqual(['UNLINK'])
@@ -53,10 +53,10 @@ describe('L2 P3 redisStore sends', () => {
     expect(
       await names(() => store.replace(key, { ...owned, version: 2, expiresAt: clock() + 90_000 }, 1)),
     ).toHaveLength(1)
-    expect(await names(() => store.touch(key, clock() + 100_000))).toHaveLength(1)
+    expect(await names(() => store.touch(key, clock() + 100_000, 2))).toHaveLength(1)
     // Refused, told that the index comes first, done.
-    expect(await names(() => store.touch(key, clock() + day))).toHaveLength(3)
-    expect(await names(() => store.touch(key, clock() + day))).toHaveLength(1)
+    expect(await names(() => store.touch(key, clock() + day, 2))).toHaveLength(3)
+    expect(await names(() => store.touch(key, clock() + day, 2))).toHaveLength(1)
     expect(
       await names(() => store.replace(key, { ...owned, version: 3, expiresAt: clock() + 2 * day }, 2)),
     ).toHaveLength(3)
@@ -91,7 +91,7 @@ describe('L2 P3 redisStore sends', () => {
     const payload = 'secret'.repeat(100)
     await store.create(key, { ...owned, payload })
     for (const expiresAt of [clock() + 90_000, clock() + 2 * day]) {
-      const seen = await monitor.during(() => store.touch(key, expiresAt))
+      const seen = await monitor.during(() => store.touch(key, expiresAt, 1))
       expect(JSON.stringify(seen)).not.toContain('secret')
       expect(seen.map(({ command: [name] }) => name)).toContain('SETRANGE')
     }
@@ -148,7 +148,7 @@ describe('L2 P3 redisStore sends', () => {
   it('SEC-81 in its scripts only commands on the one key that KEYS gives them', async () => {
     const seen = await monitor.during(async () => {
       await store.create(key, owned)
-      await store.touch(key, clock() + day)
+      await store.touch(key, clock() + day, 1)
       await store.replace(key, { ...owned, version: 2, userId: 'user 2%' }, 1)
       clock.advance(2 * 3_600_000)
       await store.keysOf('user-1')
@@ -176,7 +176,7 @@ describe('L21 redisStore', () => {
     expect(ttl).toBeLessThanOrEqual(60_000)
     expect(await client.pttl('shop:sessions:u=user-1')).toBeGreaterThan(60_000)
     expect(await client.pttl('shop:sessions:u=user-1')).toBeLessThanOrEqual(2 * day)
-    await mine.touch(key, clock() + 5 * day)
+    await mine.touch(key, clock() + 5 * day, 1)
     expect(await client.pttl(`shop:sessions:${key}`)).toBeGreaterThan(4.9 * day)
     await mine.create('another-record-of-this-owner', { ...owned, expiresAt })
     expect(await client.pttl('shop:sessions:u=user-1')).toBeGreaterThan(5 * day)
@@ -190,7 +190,7 @@ describe('L21 redisStore', () => {
       await store.create(created, { ...owned, expiresAt })
       for (const each of [replaced, touched]) await store.create(each, owned)
       await store.replace(replaced, { ...owned, version: 2, expiresAt }, 1)
-      await store.touch(touched, expiresAt)
+      await store.touch(touched, expiresAt, 1)
       for (const each of await client.keys('*')) expect(await client.pttl(each)).not.toBe(-1)
     }
   })
@@ -202,7 +202,7 @@ describe('L21 redisStore', () => {
     await client.persist('coatcheck:u=user-1')
     clock.advance(60_000)
     expect(await store.read(key)).toBeNull()
-    expect(await store.touch(key, clock() + 60_000)).toBe(false)
+    expect(await store.touch(key, clock() + 60_000, 1)).toBe(false)
     expect(await store.replace(key, { ...owned, version: 2 }, 1)).toBe(false)
     expect(await store.count()).toBe(0)
     expect(await store.keysOf('user-1')).toEqual([])
@@ -221,7 +221,7 @@ describe('L21 redisStore', () => {
     ]) {
       await client.set(`coatcheck:${key}`, text)
       expect(await store.read(key)).toBeNull()
-      expect(await store.touch(key, clock() + day)).toBe(false)
+      expect(await store.touch(key, clock() + day, 1)).toBe(false)
       expect(await store.replace(key, owned, 1)).toBe(false)
       expect((await store.list({ limit: 100 })).entries).toEqual([])
       expect(await store.create(key, owned)).toBe(true)
@@ -233,7 +233,7 @@ describe('L21 redisStore', () => {
     for (const userId of ['', ' ', '%', '%20', '=', 'ž'.repeat(2000), `${'%'.repeat(500)} 😀\n`]) {
       await store.create(key, { ...owned, userId })
       expect(await store.read(key)).toEqual({ ...owned, userId })
-      expect(await store.touch(key, clock() + 3 * day)).toBe(true)
+      expect(await store.touch(key, clock() + 3 * day, 1)).toBe(true)
       expect(await store.keysOf(userId)).toEqual([key])
       expect(await store.replace(key, { ...owned, userId, version: 2 }, 1)).toBe(true)
       expect(await store.keysOf(userId)).toEqual([key])
@@ -272,7 +272,7 @@ describe('L21 redisStore', () => {
       await used.delete(key)
       expect(await used.create(key, owned)).toBe(true)
       expect(await used.read(key)).toEqual(owned)
-      expect(await used.touch(key, clock() + 5 * day)).toBe(true)
+      expect(await used.touch(key, clock() + 5 * day, 1)).toBe(true)
       expect(await used.keysOf('user-1')).toEqual([key])
       expect((await used.list({ limit: 5 })).entries).toHaveLength(1)
       expect(await used.count()).toBe(1)

@@ -141,7 +141,7 @@ describe('the index of redisStore', () => {
     })
     while (made < 1024) expect(await faulty.create(`a-record-of-round-${made++}`, record())).toBe(true)
     expect(looked).toEqual([256, 512, 1024])
-    expect(await faulty.touch('a-record-of-round-0', clock() + 2 * day)).toBe(true)
+    expect(await faulty.touch('a-record-of-round-0', clock() + 2 * day, 1)).toBe(true)
     expect(looked).toHaveLength(3)
   })
 
@@ -187,7 +187,7 @@ describe('the index of redisStore', () => {
     await store.create(key, record())
     for (let round = 0; round < 100; round++) {
       clock.advance(50 * 60_000)
-      expect(await store.touch(key, clock() + hour)).toBe(true)
+      expect(await store.touch(key, clock() + hour, 1)).toBe(true)
       // Another sign-in of the user, which drops what is over.
       await store.create(`another-record-${round}`, record())
       expect(await store.keysOf('ann')).toContain(key)
@@ -231,7 +231,8 @@ describe('the index of redisStore', () => {
           } else if (verb === 'replace') {
             if (await store.replace(key, record, old?.version ?? 0)) model.set(key, record)
           } else if (verb === 'touch') {
-            expect(await store.touch(key, expiresAt)).toBe(old !== undefined)
+            expect(await store.touch(key, expiresAt, (old?.version ?? 1) + 1)).toBe(false)
+            expect(await store.touch(key, expiresAt, old?.version ?? 1)).toBe(old !== undefined)
             if (old !== undefined) model.set(key, { ...old, expiresAt })
           } else if (verb === 'delete') {
             await store.delete(key)
@@ -261,7 +262,7 @@ describe('REL-25 redisStore, failing between any two commands,', () => {
       const { userId: _, ...anonymous } = record({ version: 2 })
       return store.replace(key, anonymous, 1)
     },
-    'touch to a far deadline': async (store, { clock }) => store.touch(key, clock() + 3 * day),
+    'touch to a far deadline': async (store, { clock }) => store.touch(key, clock() + 3 * day, 1),
     delete: async (store) => store.delete(key),
     keysOf: async (store) => store.keysOf('ann'),
   }

@@ -41,7 +41,7 @@ describe('REL-36 REL-40 the scripts of redisStore', () => {
     const replacing = () => store.replace(key, { ...recordOf(2), userId: 'ann' }, 1)
     expect(await monitor.namesDuring(replacing)).toEqual(['EVALSHA', 'EVAL'])
     expect(await store.read(key)).toMatchObject({ version: 2 })
-    expect(await monitor.namesDuring(() => store.touch(key, hourAhead()))).toEqual(['EVALSHA'])
+    expect(await monitor.namesDuring(() => store.touch(key, hourAhead(), 2))).toEqual(['EVALSHA'])
     monitor.close()
   })
 
@@ -163,7 +163,7 @@ describe('REL-38 redisStore with wait', () => {
     }
     expect(await monitor.namesDuring(() => store.replace(key, recordOf(50), 49))).toEqual(['EVALSHA', 'WAIT'])
     expect(await monitor.namesDuring(() => store.replace(key, recordOf(50), 49))).toEqual(['EVALSHA'])
-    expect(await monitor.namesDuring(() => store.touch(key, hourAhead()))).toEqual(['EVALSHA'])
+    expect(await monitor.namesDuring(() => store.touch(key, hourAhead(), 50))).toEqual(['EVALSHA'])
     expect(await monitor.namesDuring(() => store.read(key))).toEqual(['GET'])
     expect(await monitor.namesDuring(() => store.delete(key))).toEqual(['UNLINK', 'WAIT'])
     expect(await other.get(`coatcheck:${key}`)).toBeNull()
@@ -206,7 +206,7 @@ describe('REL-41 a session of 1 MiB', () => {
     await store.create(key, { ...recordOf(1, large), userId: 'ann' })
     const sent = async () => Number(/total_net_output_bytes:(\d+)/.exec(await client.info('stats'))?.[1])
     const before = await sent()
-    for (let day = 1; day < 10; day++) expect(await store.touch(key, Date.now() + day * 86_400_000)).toBe(true)
+    for (let day = 1; day < 10; day++) expect(await store.touch(key, Date.now() + day * 86_400_000, 1)).toBe(true)
     expect(await store.keysOf('ann')).toEqual([key])
     expect(await store.count()).toBe(1)
     expect(await store.replace(key, recordOf(9), 8)).toBe(false)

@@ -69,8 +69,10 @@ describe('SQL statements', () => {
     const name = tableName('store', unnumbered, 'select', '_Schema1')
     expect(name).toBe('`_Schema1`.`select`')
     const { touch } = sqlStatements(unnumbered, name)
-    expect(touch.text).toBe('UPDATE `_Schema1`.`select` SET `expires_at` = ? WHERE `key` = ? AND `expires_at` > ?')
-    expect(touch.values({ key: 'k', now: 1, expiresAt: 2 })).toEqual([2, 'k', 1])
+    expect(touch.text).toBe(
+      'UPDATE `_Schema1`.`select` SET `expires_at` = ?\nWHERE `key` = ? AND `version` = ? AND `expires_at` > ?',
+    )
+    expect(touch.values({ key: 'k', now: 1, expiresAt: 2, expectedVersion: 3 })).toEqual([2, 'k', 3, 1])
   })
 
   it('number a parameter once where the dialect has numbers, and repeat it where it has not', () => {

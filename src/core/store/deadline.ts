@@ -146,7 +146,7 @@ export function guardStore(store: Store, guard: Guard): Store {
     read: (key) => guard.call('read', (options) => store.read(key, options)),
     create: (key, record) => guard.call('create', (options) => store.create(key, record, options)),
     replace: (key, record, version) => guard.call('replace', (options) => store.replace(key, record, version, options)),
-    touch: (key, expiresAt) => guard.call('touch', (options) => store.touch(key, expiresAt, options)),
+    touch: (key, expiresAt, version) => guard.call('touch', (options) => store.touch(key, expiresAt, version, options)),
     delete: (key) => guard.call('delete', (options) => store.delete(key, options)),
   }
 }

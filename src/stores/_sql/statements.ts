@@ -75,7 +75,8 @@ ON CONFLICT ([key]) DO UPDATE SET [payload] = excluded.[payload], [version] = ex
 [expires_at] = excluded.[expires_at], [user_id] = excluded.[user_id] WHERE [table].[expires_at] <= {now}`,
   replace: `UPDATE [table] SET [payload] = {payload}, [version] = {version}, [expires_at] = {expiresAt}, [user_id] = {userId}
 WHERE [key] = {key} AND [version] = {expectedVersion} AND [expires_at] > {now}`,
-  touch: 'UPDATE [table] SET [expires_at] = {expiresAt} WHERE [key] = {key} AND [expires_at] > {now}',
+  touch: `UPDATE [table] SET [expires_at] = {expiresAt}
+WHERE [key] = {key} AND [version] = {expectedVersion} AND [expires_at] > {now}`,
   delete: 'DELETE FROM [table] WHERE [key] = {key}',
   sweep:
     'DELETE FROM [table] WHERE [key] IN (SELECT [key] FROM [table] WHERE [expires_at] <= {now} LIMIT {limit}) AND [expires_at] <= {now}',

@@ -73,8 +73,9 @@ export function sqlStore(
       return perform(statements.replace, parameters, options, hasChanged)
     },
 
-    touch(key, expiresAt, options) {
-      return perform(statements.touch, { key, expiresAt: Math.ceil(expiresAt) }, options, hasChanged)
+    touch(key, expiresAt, expectedVersion, options) {
+      const parameters = { key, expectedVersion, expiresAt: Math.ceil(expiresAt) }
+      return perform(statements.touch, parameters, options, hasChanged)
     },
 
     delete(key, options) {

@@ -114,8 +114,10 @@ export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserInde
     replace: async (key, record, expectedVersion, { signal } = {}) =>
       change(key, signal, ({ version }) => (version === expectedVersion ? record : null)),
 
-    // The payload goes back as it came, under the condition that nobody has written another one since.
-    touch: async (key, expiresAt, { signal } = {}) => change(key, signal, (present) => ({ ...present, expiresAt })),
+    // The payload goes back as it came, under the condition that nobody has written another one since: the SDK's own
+    // `touch` takes no CAS.
+    touch: async (key, expiresAt, expectedVersion, { signal } = {}) =>
+      change(key, signal, (present) => (present.version === expectedVersion ? { ...present, expiresAt } : null)),
 
     async delete(key) {
       await documents.remove(idOf(key))

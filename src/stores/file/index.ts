@@ -38,6 +38,11 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
 
   const isLive = (found: { readonly expiresAt: number }): boolean => found.expiresAt > clock()
 
+  /** Whether what is there is the live record of this key and in this version. */
+  function isVersion(found: RecordFile | null, key: string, version: number): boolean {
+    return found?.header?.key === key && found.header.version === version && isLive(found)
+  }
+
   async function readLive(key: string): Promise<StoredRecord | null> {
     const record = await readRecord(tree.pathOf(key), key)
     return record !== null && isLive(record) ? record : null
@@ -131,15 +136,14 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
 
     async replace(key, record, expectedVersion, { signal } = {}) {
       signal?.throwIfAborted()
-      const isExpected = (found: RecordFile | null): boolean =>
-        found?.header?.key === key && found.header.version === expectedVersion && isLive(found)
+      const isExpected = (found: RecordFile | null): boolean => isVersion(found, key, expectedVersion)
       // Spares a writer that has lost already the flush of its draft.
       return isExpected(examine(tree.pathOf(key))) && publish(key, record, isExpected, signal)
     },
 
-    async touch(key, expiresAt, { signal } = {}) {
+    async touch(key, expiresAt, expectedVersion, { signal } = {}) {
       signal?.throwIfAborted()
-      return moveDeadline(tree.pathOf(key), (found) => found.header?.key === key && isLive(found), expiresAt)
+      return moveDeadline(tree.pathOf(key), (found) => isVersion(found, key, expectedVersion), expiresAt)
     },
 
     async delete(key, { signal } = {}) {

@@ -86,11 +86,11 @@ export function examine(path: string): RecordFile | null {
   return inspect(path, constants.O_RDONLY, (found) => found)
 }
 
-/** Moves the deadline of a record if `isLive` says so of the file that is there; answers whether it did. */
-export function moveDeadline(path: string, isLive: (found: RecordFile) => boolean, expiresAt: number): boolean {
+/** Moves the deadline of a record if `admits` says so of the file that is there; answers whether it did. */
+export function moveDeadline(path: string, admits: (found: RecordFile) => boolean, expiresAt: number): boolean {
   // Through a descriptor: if the record is replaced meanwhile, this touches the old file, as if it had come just before.
   const moved = inspect(path, constants.O_RDWR, (found, descriptor) => {
-    if (descriptor === undefined || !isLive(found)) return false
+    if (descriptor === undefined || !admits(found)) return false
     futimesSync(descriptor, ...times(expiresAt))
     return true
   })

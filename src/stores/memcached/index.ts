@@ -101,8 +101,10 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
       return rewrite(key, ({ version }) => (version === expectedVersion ? record : null), signal)
     },
 
-    touch(key, expiresAt, { signal } = {}) {
-      return rewrite(key, (before) => ({ ...before, expiresAt }), signal)
+    // No command of memcached moves a deadline on condition, so the payload travels to here and back.
+    touch(key, expiresAt, expectedVersion, { signal } = {}) {
+      const moved = (before: KeptRecord) => (before.version === expectedVersion ? { ...before, expiresAt } : null)
+      return rewrite(key, moved, signal)
     },
 
     async delete(key) {

@@ -91,9 +91,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store & Sweeping 
       return true
     },
 
-    touch(key, expiresAt) {
+    touch(key, expiresAt, expectedVersion) {
       const entry = findLive(key)
-      if (entry === undefined) return false
+      if (entry === undefined || entry.version !== expectedVersion) return false
       table.renew(entry, expiresAt)
       return true
     },

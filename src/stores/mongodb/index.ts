@@ -71,9 +71,9 @@ export function mongodbStore(
       return (await documents.replaceOne(same, contentOf(record))).matchedCount === 1
     },
 
-    async touch(key, expiresAt) {
-      const live = { _id: text(key), expiresAt: later(clock()) }
-      return (await documents.updateOne(live, { $set: { expiresAt: new Date(expiresAt) } })).matchedCount === 1
+    async touch(key, expiresAt, expectedVersion) {
+      const same = { _id: text(key), version: number(expectedVersion), expiresAt: later(clock()) }
+      return (await documents.updateOne(same, { $set: { expiresAt: new Date(expiresAt) } })).matchedCount === 1
     },
 
     async delete(key) {

@@ -60,7 +60,7 @@ VALUES ({key}, {payload}, {version}, {expiresAt}, {userId}) ON DUPLICATE KEY UPD
 [user_id] = IF([expires_at] > {now}, [user_id], VALUES([user_id])),
 [expires_at] = IF([expires_at] > {now}, [expires_at], VALUES([expires_at]))`,
   touch: `UPDATE [table] SET [expires_at] = IF(LAST_INSERT_ID([expires_at] > {now}), {expiresAt}, [expires_at])
-WHERE [key] = {key} AND [expires_at] + 0 > {now}`,
+WHERE [key] = {key} AND [version] = {expectedVersion} AND [expires_at] + 0 > {now}`,
   replace: `UPDATE [table] SET [payload] = {payload}, [version] = {version}, [expires_at] = {expiresAt}, [user_id] = {userId}
 WHERE [key] = {key} AND [version] = {expectedVersion} AND [expires_at] + 0 > {now}`,
   // Whatever `sql_select_limit` is.

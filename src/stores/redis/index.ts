@@ -64,9 +64,14 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
     runScript(send, script, key, args)
 
   /** Answers as the script does, see there. */
-  async function write(key: string, want: string, text: string, owner = ''): Promise<string> {
-    const reply = String(await run(writeRecord, prefix + key, clock(), want, text, owner))
-    if (reply === '1' && want !== '*') await confirm()
+  async function write(key: string, want: string | number, text: string, owner = ''): Promise<string> {
+    return String(await run(writeRecord, prefix + key, clock(), want, text, owner))
+  }
+
+  /** As `write`, of a whole record, which as many replicas as wanted have then. */
+  async function writeWhole(key: string, want: string | number, record: StoredRecord, owner = ''): Promise<string> {
+    const reply = await write(key, want, toText(record), owner)
+    if (reply === '1') await confirm()
     return reply
   }
 
@@ -96,14 +101,6 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
       if (others.length > 0) await run(dropEntries, index, now, ...others)
     }
     return keys
-  }
-
-  async function touch(key: string, expiresAt: number, owner = '', attempts = 4): Promise<boolean> {
-    const reply = await write(key, '*', deadlineText(expiresAt), owner)
-    if (!reply.startsWith('=')) return reply === '1'
-    if (attempts === 0) throw new Error('redisStore: the owner kept changing.')
-    await index(reply, key, expiresAt)
-    return touch(key, expiresAt, reply, attempts - 1)
   }
 
   async function read(key: string): Promise<StoredRecord | null> {
@@ -140,21 +137,28 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
     async create(key, record) {
       const owner = ownerField(record.userId)
       if (owner !== '') await index(owner, key, record.expiresAt)
-      return (await write(key, '', toText(record))) === '1'
+      return (await writeWhole(key, '', record)) === '1'
     },
 
     async replace(key, record, expectedVersion) {
-      const want = String(expectedVersion)
-      const text = toText(record)
-      let reply = await write(key, want, text, ownerField(record.userId))
+      let reply = await writeWhole(key, expectedVersion, record, ownerField(record.userId))
       if (reply.startsWith('=')) {
         await index(reply, key, record.expiresAt)
-        reply = await write(key, want, text)
+        reply = await writeWhole(key, expectedVersion, record)
       }
       return reply === '1'
     },
 
-    touch: (key, expiresAt) => touch(key, expiresAt),
+    async touch(key, expiresAt, expectedVersion) {
+      const text = deadlineText(expiresAt)
+      let reply = await write(key, expectedVersion, text)
+      if (reply.startsWith('=')) {
+        // A second answer of this kind would come from another record, which has taken the key meanwhile.
+        await index(reply, key, expiresAt)
+        reply = await write(key, expectedVersion, text, reply)
+      }
+      return reply === '1'
+    },
 
     async delete(key) {
       await send(prefix + key, ['UNLINK', prefix + key])

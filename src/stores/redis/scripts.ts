@@ -9,10 +9,10 @@ export interface RedisScript {
 /**
  * Writes a record, or its deadline, if what is there is as expected.
  *
- * KEYS: the record. ARGV: now; the version that is expected, `''` for no record, `*` for any; the new text, its first 17
- * bytes for `*`; the owner's field. Answers 1, or 0 if it is not as expected. Answers an owner's field, and has done
+ * KEYS: the record. ARGV: now; the version that is expected, `''` for no record; the new text, or its first 17 bytes for
+ * the deadline alone; the owner's field. Answers 1, or 0 if it is not as expected. Answers an owner's field, and has done
  * nothing, if that owner's index must know of the new deadline first; then it is to be called again, with that field for
- * `*` and without one otherwise. An index lies on another server perhaps, so a script cannot write both.
+ * the deadline alone and without one otherwise. An index lies on another server perhaps, so a script cannot write both.
  */
 export const writeRecord: RedisScript = script(`local k,now,want,text,who=KEYS[1],unpack(ARGV)
 local f='^1(%d+) (%d+) ([^ ]*) '
@@ -22,12 +22,12 @@ if not d or tonumber(d)<=tonumber(now) then d,v,o=0,'','' end
 local new=tonumber(string.sub(text,2,17))
 local later=math.floor(new/864e5)>math.floor(d/864e5)
 local px=math.max(1,math.ceil(new-now))
-if want=='*' and v~='' then
+if v~=want then return 0 end
+if #text==17 then
 if later and o~='' and o~=who then return o end
 redis.call('SETRANGE',k,0,text)
 return redis.call('PEXPIRE',k,px)
 end
-if v~=want then return 0 end
 if who~='' and (later or o~=who) then return who end
 redis.call('SET',k,text,'PX',px)
 return 1`)

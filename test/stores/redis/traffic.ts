@@ -76,7 +76,7 @@ export function startTraffic(store: Store & UserIndex, count: number): Traffic {
         if (done) acknowledge(client, next.version)
         else if (isSure && version > 0 && faults.length === 0)
           violations.push(`${client.key}: refused without a reason`)
-        if (done && !(await inTime(store.touch(client.key, Date.now() + 7_200_000))) && !mayLose) {
+        if (done && !(await inTime(store.touch(client.key, Date.now() + 7_200_000, next.version))) && !mayLose) {
           violations.push(`${client.key}: acknowledged, and then not there to touch`)
         }
         const keys = client.changes % 5 === 0 ? await inTime(store.keysOf(client.userId)) : [client.key]

@@ -95,7 +95,7 @@ export function sqliteChecks(open: (path: string) => Promise<Database>, folder: 
           await store.create('Key-of-a-record-a', record)
           for (const other of ['key-of-a-record-a', 'Key-of-a-record-A', 'Key-of-a-record-a ']) {
             assert.equal(await store.read(other), null)
-            assert.equal(await store.touch(other, now + 5), false)
+            assert.equal(await store.touch(other, now + 5, 1), false)
           }
         }),
     },
@@ -155,7 +155,7 @@ export function sqliteChecks(open: (path: string) => Promise<Database>, folder: 
             () => store.create(key, record),
             () => store.read(key),
             () => store.replace(key, { ...record, version: 2 }, 1),
-            () => store.touch(key, record.expiresAt + 1),
+            () => store.touch(key, record.expiresAt + 1, 2),
             () => store.delete(key),
           ]
           const others = [() => store.count(), () => store.keysOf('user-1'), () => store.list({ limit: 10 })]
@@ -202,7 +202,7 @@ export function sqliteChecks(open: (path: string) => Promise<Database>, folder: 
           const store = sqliteStore({ client, clock: () => time })
           assert.equal(await store.create(key, { ...record, expiresAt: now + 1.25 }), true)
           assert.deepEqual(await store.read(key), { ...record, expiresAt: now + 2 })
-          assert.equal(await store.touch(key, now + 2.5), true)
+          assert.equal(await store.touch(key, now + 2.5, 1), true)
           time = now + 2.75
           assert.deepEqual(await store.read(key), { ...record, expiresAt: now + 3 })
           time = now + 3
@@ -248,7 +248,7 @@ export function sqliteChecks(open: (path: string) => Promise<Database>, folder: 
             other.exec('BEGIN IMMEDIATE')
             const longer = { ...record, version: 2, expiresAt: record.expiresAt + 1000 }
             const answers = [
-              store.touch(keys[0], longer.expiresAt),
+              store.touch(keys[0], longer.expiresAt, 1),
               store.replace(keys[1], longer, 1),
               store.create(keys[2], longer),
             ]

@@ -23,7 +23,7 @@ try {
     const key = `record-of-process-${process.pid}-${number++}`
     if (await store.create(key, { payload, version: 1, expiresAt })) print({ key, version: 1 })
     if (await store.replace(key, { payload, version: 2, expiresAt }, 1)) print({ key, version: 2 })
-    await store.touch(key, expiresAt + 1)
+    await store.touch(key, expiresAt + 1, 2)
     await new Promise((resolve) => setTimeout(resolve, 15))
   }
 } catch (error) {

@@ -75,7 +75,7 @@ describe('the files of fileStore', () => {
     const store = fileStore({ directory })
     await store.create(key, record)
     const before = { inode: statSync(place()).ino, content: readFileSync(place(), 'utf8') }
-    expect(await store.touch(key, later + 123)).toBe(true)
+    expect(await store.touch(key, later + 123, 1)).toBe(true)
     expect(Math.round(statSync(place()).mtimeMs)).toBe(later + 123)
     expect({ inode: statSync(place()).ino, content: readFileSync(place(), 'utf8') }).toEqual(before)
   })
@@ -85,7 +85,7 @@ describe('the files of fileStore', () => {
     await store.create(key, record)
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 13_569_465_600_000 }), async (expiresAt) => {
-        await store.touch(key, expiresAt)
+        await store.touch(key, expiresAt, 1)
         expect((await store.read(key))?.expiresAt).toBe(expiresAt)
       }),
       { numRuns: 200, examples: [[0], [1], [2 ** 31 * 1000 - 1], [2 ** 31 * 1000], [2 ** 32 * 1000 - 1]] },
@@ -140,7 +140,7 @@ describe('the files of fileStore', () => {
     await expect(store.read(bad)).rejects.toThrow('16 to 128')
     await expect(store.create(bad, record)).rejects.toThrow('16 to 128')
     await expect(store.replace(bad, record, 1)).rejects.toThrow('16 to 128')
-    await expect(store.touch(bad, later)).rejects.toThrow('16 to 128')
+    await expect(store.touch(bad, later, 1)).rejects.toThrow('16 to 128')
     await expect(store.delete(bad)).rejects.toThrow('16 to 128')
     expect(readdirSync(parent, { recursive: true })).toEqual(before)
   })
@@ -153,7 +153,7 @@ describe('the files of fileStore', () => {
     rmSync(place())
     symlinkSync(outside, place())
     expect(await store.read(key)).toBeNull()
-    expect(await store.touch(key, later)).toBe(false)
+    expect(await store.touch(key, later, 1)).toBe(false)
     expect(await store.replace(key, second, 1)).toBe(false)
     expect(await store.create(key, second)).toBe(true)
     expect(readFileSync(outside, 'utf8')).toContain('first')
@@ -170,7 +170,7 @@ describe('the files of fileStore', () => {
     const flipped = 'xs-0123456789-abcdef'
     cpSync(place(), place(flipped), { preserveTimestamps: true })
     expect(await store.read(flipped)).toBeNull()
-    expect(await store.touch(flipped, later)).toBe(false)
+    expect(await store.touch(flipped, later, 1)).toBe(false)
     expect(await store.replace(flipped, second, 1)).toBe(false)
     expect(await store.create(flipped, record)).toBe(false)
     await store.delete(flipped)
@@ -203,7 +203,7 @@ describe('damage and faults', () => {
     expect(await store.keysOf('user')).toEqual([])
     expect(await store.list({ limit: 10 })).toEqual({ entries: [], cursor: null })
     if (kind !== 'no UTF-8') {
-      expect(await store.touch(key, later)).toBe(false)
+      expect(await store.touch(key, later, 1)).toBe(false)
       expect(await store.replace(key, second, 1)).toBe(false)
       expect(await store.create(key, second)).toBe(true)
       expect(await store.read(key)).toEqual(second)
@@ -273,7 +273,7 @@ describe('damage and faults', () => {
     await store.create(key, { ...record, userId: 'user' })
     rmSync(directory, { recursive: true })
     expect(await store.read(key)).toBeNull()
-    expect(await store.touch(key, later)).toBe(false)
+    expect(await store.touch(key, later, 1)).toBe(false)
     expect(await store.count()).toBe(0)
     expect(await store.sweep(later, { limit: 10 })).toBe(0)
     await store.delete(key)
@@ -286,7 +286,7 @@ describe('damage and faults', () => {
     await store.create(key, record)
     const signal = AbortSignal.abort(new Error('too late'))
     await expect(store.replace(key, second, 1, { signal })).rejects.toThrow('too late')
-    await expect(store.touch(key, 1, { signal })).rejects.toThrow('too late')
+    await expect(store.touch(key, 1, 1, { signal })).rejects.toThrow('too late')
     await expect(store.delete(key, { signal })).rejects.toThrow('too late')
     expect(await store.read(key)).toEqual(record)
   })
@@ -425,7 +425,7 @@ describe('the index of users', () => {
     expect((await store.keysOf('one')).sort()).toEqual([...keys].sort())
     await store.delete(key)
     await store.replace('xs-ends-by-logging-out', second, 1)
-    await store.touch('xs-ends-by-expiring', clock())
+    await store.touch('xs-ends-by-expiring', clock(), 1)
     expect(await store.keysOf('one')).toEqual([])
     expect(await store.sweep(clock(), { limit: 10 })).toBe(1)
     expect(readdirSync(join(directory, '.users'))).toEqual([])
@@ -447,7 +447,7 @@ describe('walks', () => {
     const store = fileStore({ directory })
     const keys = ['aa-0123456789abcdef', 'ab-0123456789abcdef', 'ba-0123456789abcdef', 'bb-0123456789abcdef']
     for (const each of keys) await store.create(each, record)
-    for (const each of keys.slice(0, 3)) await store.touch(each, 1)
+    for (const each of keys.slice(0, 3)) await store.touch(each, 1, 1)
     expect(await store.sweep(10, { limit: 2 })).toBe(2)
     await store.create('aa-0123456789abcdef', { ...record, expiresAt: 1 })
     expect(await store.sweep(10, { limit: 10 })).toBe(2)

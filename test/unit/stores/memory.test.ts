@@ -47,7 +47,7 @@ describe('memoryStore: the cap', () => {
     await store.create(keyOf(3), record())
     await store.create(keyOf(4), record({ userId: 'user-4' }))
     expect(await present(1, 2, 3, 4)).toEqual([1, 2, 4])
-    await store.touch(keyOf(1), record().expiresAt)
+    await store.touch(keyOf(1), record().expiresAt, 1)
     await store.create(keyOf(5), record({ userId: 'user-5' }))
     expect(await present(1, 2, 4, 5)).toEqual([1, 4, 5])
     expect(await store.keysOf('user-2')).toEqual([])
@@ -57,7 +57,7 @@ describe('memoryStore: the cap', () => {
     const { store, record, present } = stage(4)
     for (const index of [1, 2, 3, 4]) await store.create(keyOf(index), record())
     await store.replace(keyOf(1), record({ version: 2 }), 1)
-    await store.touch(keyOf(2), record().expiresAt)
+    await store.touch(keyOf(2), record().expiresAt, 1)
     await store.read(keyOf(3))
     await store.create(keyOf(5), record())
     await store.create(keyOf(6), record())
@@ -196,7 +196,7 @@ describe('memoryStore against a model', () => {
   const step = fc.oneof(
     fc.record({ verb: fc.constant('create' as const), index, user, ttl }),
     fc.record({ verb: fc.constant('replace' as const), index, user, ttl, stale: fc.boolean() }),
-    fc.record({ verb: fc.constant('touch' as const), index, ttl }),
+    fc.record({ verb: fc.constant('touch' as const), index, ttl, stale: fc.boolean() }),
     fc.record({ verb: fc.constant('delete' as const), index }),
     fc.record({ verb: fc.constant('sweep' as const), limit: fc.integer({ min: 1, max: 3 }) }),
     fc.record({ verb: fc.constant('advance' as const), ms: fc.nat(10) }),
@@ -270,8 +270,10 @@ describe('memoryStore against a model', () => {
               if (done) model.write(key, made)
             } else if (action.verb === 'touch') {
               const expiresAt = clock() + action.ttl
-              expect(await store.touch(key, expiresAt)).toBe(found !== undefined)
-              if (found !== undefined) model.write(key, { ...found, expiresAt })
+              const expected = (found?.version ?? 1) + (action.stale ? 1 : 0)
+              const done = found?.version === expected
+              expect(await store.touch(key, expiresAt, expected)).toBe(done)
+              if (done) model.write(key, { ...found, expiresAt })
             } else {
               await store.delete(key)
               model.records.delete(key)

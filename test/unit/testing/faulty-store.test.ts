@@ -27,7 +27,7 @@ describe('faultyStore', () => {
     await store.create(key, record)
     await store.read(key)
     await store.replace(key, second, 1)
-    await store.touch(key, 4e12)
+    await store.touch(key, 4e12, 2)
     await store.keysOf('user-1')
     await store.list({ limit: 1 })
     await store.count()

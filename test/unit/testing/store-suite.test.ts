@@ -110,7 +110,8 @@ const faults: ReadonlyArray<readonly [string, string, Make]> = [
     'REL-14 touch: false for a key without a record',
     broken((s) => ({
       touch: async (k, expiresAt) =>
-        (await s.touch(k, expiresAt)) || s.create(k, { payload: '', version: 1, expiresAt }),
+        (await s.touch(k, expiresAt, (await s.read(k))?.version ?? 0)) ||
+        s.create(k, { payload: '', version: 1, expiresAt }),
     })),
   ],
   ['touch does nothing', 'touch: moves the deadline', broken(() => ({ touch: async () => true }))],
@@ -118,26 +119,69 @@ const faults: ReadonlyArray<readonly [string, string, Make]> = [
     'touch counts as a change',
     'touch: moves the deadline',
     broken((s) => ({
-      touch: async (k, expiresAt) => {
+      touch: async (k, expiresAt, v) => {
         const found = await s.read(k)
-        return found !== null && s.replace(k, { ...found, expiresAt, version: found.version + 1 }, found.version)
+        return found !== null && s.replace(k, { ...found, expiresAt, version: v + 1 }, v)
       },
+    })),
+  ],
+  [
+    'touch ignores the version',
+    'deadlines: a touch made on another version',
+    broken((s) => ({ touch: async (k, expiresAt) => s.touch(k, expiresAt, (await s.read(k))?.version ?? 0) })),
+  ],
+  [
+    'touch takes every newer version for the expected one',
+    'deadlines: a touch made on another version',
+    broken((s) => ({
+      touch: async (k, expiresAt, v) => s.touch(k, expiresAt, Math.max(v, (await s.read(k))?.version ?? 0)),
+    })),
+  ],
+  [
+    'touch of another version is refused, but moves the deadline',
+    'deadlines: a touch made on another version',
+    broken((s) => ({
+      touch: async (k, expiresAt, v) => {
+        const version = (await s.read(k))?.version ?? 0
+        return (await s.touch(k, expiresAt, version)) && version === v
+      },
+    })),
+  ],
+  [
+    'touch works once for each version',
+    'touch: moves the deadline',
+    broken((s) => {
+      const touched = new Set<string>()
+      const isNew = (touch: string) => !touched.has(touch) && touched.add(touch).has(touch)
+      return { touch: async (k, expiresAt, v) => isNew(`${k} ${v}`) && s.touch(k, expiresAt, v) }
+    }),
+  ],
+  [
+    'touch looks at the version first, then moves the deadline',
+    'races: a touch that overlaps a replace',
+    broken((s) => ({
+      touch: (k, expiresAt, v) =>
+        readThenWrite(
+          s,
+          k,
+          async (found) => found?.version === v && s.touch(k, expiresAt, (await s.read(k))?.version ?? 0),
+        ),
     })),
   ],
   [
     'touch writes an old payload back',
     'races: a touch that overlaps a replace',
     broken((s) => ({
-      touch: (k, expiresAt) =>
-        readThenWrite(s, k, async (found) => found !== null && upsert(s, k, { ...found, expiresAt })),
+      touch: (k, expiresAt, v) =>
+        readThenWrite(s, k, async (found) => found?.version === v && upsert(s, k, { ...found, expiresAt })),
     })),
   ],
   [
     'touch brings a record back that is deleted meanwhile',
     'REL-14 races: a record that is deleted while it is touched',
     broken((s) => ({
-      touch: (k, expiresAt) =>
-        readThenWrite(s, k, async (found) => found !== null && upsert(s, k, { ...found, expiresAt })),
+      touch: (k, expiresAt, v) =>
+        readThenWrite(s, k, async (found) => found?.version === v && upsert(s, k, { ...found, expiresAt })),
     })),
   ],
   [
@@ -165,7 +209,7 @@ const faults: ReadonlyArray<readonly [string, string, Make]> = [
   [
     'a lifetime of 0 or less means for ever to touch',
     'REL-28 deadlines: one that has passed already',
-    broken((s, { clock }) => ({ touch: (k, ms) => s.touch(k, ms <= clock() ? later : ms) })),
+    broken((s, { clock }) => ({ touch: (k, ms, v) => s.touch(k, ms <= clock() ? later : ms, v) })),
   ],
   [
     'lifetimes are 32-bit numbers',
@@ -191,7 +235,7 @@ const faults: ReadonlyArray<readonly [string, string, Make]> = [
     broken((s) => ({
       create: (k, r) => s.create(k.toLowerCase(), r),
       read: (k) => s.read(k.toLowerCase()),
-      touch: (k, ms) => s.touch(k.toLowerCase(), ms),
+      touch: (k, ms, v) => s.touch(k.toLowerCase(), ms, v),
       delete: (k) => s.delete(k.toLowerCase()),
       replace: (k, r, v) => s.replace(k.toLowerCase(), r, v),
     })),
@@ -344,9 +388,9 @@ function sharing(clock: () => number): Store {
     read: async (key) => live(key),
     create: async (key, record) => live(key) === null && records.set(key, record) === records,
     replace: async (key, record, version) => live(key)?.version === version && records.set(key, record) === records,
-    touch: async (key, expiresAt) => {
+    touch: async (key, expiresAt, version) => {
       const found = live(key)
-      return found !== null && records.set(key, { ...found, expiresAt }) === records
+      return found?.version === version && records.set(key, { ...found, expiresAt }) === records
     },
     delete: async (key) => {
       records.delete(key)

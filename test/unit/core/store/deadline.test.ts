@@ -160,7 +160,7 @@ describe('Guard', () => {
     const key = 'a-key-of-a-record'
     expect(await guarded.create(key, record)).toBe(true)
     expect(await guarded.replace(key, { ...record, version: 2 }, 1)).toBe(true)
-    expect(await guarded.touch(key, record.expiresAt + 1)).toBe(true)
+    expect(await guarded.touch(key, record.expiresAt + 1, 2)).toBe(true)
     expect(await guarded.read(key)).toEqual({ ...record, version: 2, expiresAt: record.expiresAt + 1 })
     expect(await listing.count()).toBe(1)
     expect((await listing.list({ limit: 5, prefix: 'a-key' })).entries).toHaveLength(1)
@@ -171,7 +171,7 @@ describe('Guard', () => {
       guarded.read(key),
       guarded.create(key, record),
       guarded.replace(key, record, 1),
-      guarded.touch(key, 1),
+      guarded.touch(key, 1, 1),
       guarded.delete(key),
       listing.list({ limit: 1 }),
       listing.count(),
