@@ -40,7 +40,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   readonly #sweepers = new Set<Sweeper>()
   readonly #closing = new AbortController()
   readonly #claimed = new WeakSet<object>()
-  readonly adapter: AdapterSeam<AnyData, AnyData> = {
+  readonly #adapter: AdapterSeam<AnyData, AnyData> = {
     claim: (request) => {
       if (this.#claimed.has(request)) return false
       this.#claimed.add(request)
@@ -63,6 +63,10 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
       revoke: async (userId, id, options) => (await userAdministration()).revokeOfUser(engine, userId, id, options),
       revokeAll: async (userId, options) => (await userAdministration()).revokeAllOfUser(engine, userId, options),
     }
+  }
+
+  get adapter(): AdapterSeam<AnyData, AnyData> {
+    return this.#adapter
   }
 
   get store(): Store {
@@ -111,7 +115,7 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   async commit(session: Session, response?: ResponseFacts): Promise<Committed> {
-    return this.adapter.finish(session, response)
+    return this.#adapter.finish(session, response)
   }
 
   async find(id: string): Promise<SessionInfo | null> {

@@ -65,18 +65,19 @@ export class ChangeLog {
     this.#handedOut.watch(key, value)
   }
 
-  /**
-   * The changes that a commit is to store. The objects in them are watched from now on: what the application does to
-   * them later is another change.
-   */
+  /** The changes that a commit is to store. */
   take(): readonly Change[] {
     this.#collect()
-    for (const change of this.#pending) {
+    return [...this.#pending]
+  }
+
+  /** The values of these changes were frozen: what the application does to its objects from now on is another change. */
+  watch(changes: readonly Change[]): void {
+    for (const change of changes) {
       if (change.op === 'set' || change.op === 'update' || change.op === 'push') {
-        this.handOut(change.key, this.#valueAt(change.key))
+        this.handOut(change.key, getOwn(this.#contents.data, change.key))
       }
     }
-    return [...this.#pending]
   }
 
   /** Draws what names the session, when it is first needed. */
@@ -116,10 +117,6 @@ export class ChangeLog {
     this.#contents.facts = base.facts
     this.#contents.data = base.data
     this.#contents.flash = base.flash
-  }
-
-  #valueAt(key: string): unknown {
-    return getOwn(this.#contents.data, key)
   }
 
   #collect(): void {

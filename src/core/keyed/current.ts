@@ -8,7 +8,7 @@ import type { Tombstone } from '../record/wire.ts'
 
 /** What the successor's token is sealed for. */
 const sealPurpose = 'coatcheck successor 1'
-const longestChain = 8
+const longestChain = 4
 
 /** What became of a session since a request has seen it. */
 export type Current =

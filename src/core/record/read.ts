@@ -37,7 +37,8 @@ export function readRecord(
   record: StoredRecord | null,
 ): Eventually<Reading> {
   const now = settings.clock()
-  if (record === null || now >= record.expiresAt || ended.has(key)) return missing
+  // Written so that a deadline that is no number has passed.
+  if (record === null || !(now < record.expiresAt) || ended.has(key)) return missing
   const parsed = parsePayload(record.payload)
   if (parsed === null) return refused('corrupt', null)
   if (parsed.kind === 'note') return missing

@@ -90,11 +90,12 @@ export class SessionState {
 
   /** What names the session: drawn when it is first needed. */
   get root(): string {
-    const { root } = this.log.contents.facts
-    if (root !== '') return root
-    const drawn = drawRoot(this.engine.settings.random)
-    this.log.name(drawn)
-    return drawn
+    this.#name()
+    return this.log.contents.facts.root
+  }
+
+  #name(): void {
+    if (this.log.contents.facts.root === '') this.log.name(drawRoot(this.engine.settings.random))
   }
 
   /** Leaves the session behind, to be ended; what is written from now on belongs to a new one. */
@@ -116,12 +117,13 @@ export class SessionState {
 
   /** What a commit is to store, as values. Throws `VALUE_INVALID`, `DATA_INVALID` or `RECORD_TOO_LARGE`. */
   take(): Eventually<ChangeSet> {
-    const { log, root, doubtful } = this
+    const { log, doubtful } = this
+    this.#name()
     const changes = log.take()
     const flash = this.flash?.changes() ?? null
     const { facts, data, flash: messages } = log.contents
-    const named = facts.root === root ? facts : { ...facts, root }
-    const freezing = freeze(this.engine, { facts: named, data, flash: withChanges(messages, flash) })
+    const freezing = freeze(this.engine, { facts, data, flash: withChanges(messages, flash) })
+    log.watch(changes)
     return andThen(freezing, (frozen) => ({ changes, flash, frozen, writeIds: [], doubtful }))
   }
 
@@ -133,7 +135,8 @@ export class SessionState {
       this.doubtful = []
       if (set.flash !== null) this.flash?.drop(set.flash)
     }
-    if (base.token !== this.base?.token) {
+    // Both are the server's own: nothing is guessed here.
+    if (!Object.is(base.token, this.base?.token)) {
       this.outgoing = { token: base.token, created: created || this.outgoing?.created === true, shared }
       this.rotationDue = this.aged = false
     }
