@@ -143,14 +143,13 @@ export function resolveOptions<Data extends object>(
   refuseUnknown(options.limits, knownLimits, 'limits.')
   refuseUnknown(options.id, knownIds, 'id.')
   const { limits = {}, cookie = {}, migrate = null, trustProxy = false, onStoreError = 'fail' } = options
-  const idle = parseDuration(options.idleTimeout ?? '30m', 'idleTimeout')
-  const absolute = parseDuration(options.absoluteTimeout ?? '12h', 'absoluteTimeout')
   if (onStoreError !== 'fail' && onStoreError !== 'anonymous') refuse("onStoreError is 'fail' or 'anonymous'")
   if (migrate !== null && !(Number.isSafeInteger(migrate.version) && migrate.version >= 1)) {
     refuse('migrate.version is a whole number from 1')
   }
   const sealed = isSealed(options.store) ? options.store : null
   const secrets = parseSecrets(options.secret)
+  const timeouts = resolveTimeouts(options)
   if (sealed !== null && secrets.length === 0) {
     refuse(`${sealed.name} needs a "secret", such as the output of "openssl rand -base64 32"`)
   }
@@ -159,18 +158,13 @@ export function resolveOptions<Data extends object>(
     storeName: options.store.name,
     sealed,
     secrets,
-    timeouts: {
-      idle,
-      absolute,
-      anonymousIdle: parseDuration(limits.anonymousIdleTimeout ?? idle, 'limits.anonymousIdleTimeout'),
-      renewAfter: parseDuration(options.renewAfter ?? Math.ceil(idle / 10), 'renewAfter'),
-    },
-    transport: checkedTransport(options.transport, cookie, absolute),
+    timeouts,
+    transport: checkedTransport(options.transport, cookie, timeouts.absolute),
     codec: options.codec ?? richCodec(),
     schema: options.schema ?? null,
     migrate,
     id: options.id ?? {},
-    rotateEvery: options.rotateEvery === undefined ? Infinity : parseDuration(options.rotateEvery, 'rotateEvery'),
+    rotateEvery: rotation(options.rotateEvery, timeouts),
     commitOn: commitRule(options.commitOn ?? 'success'),
     trustProxy: proxies(trustProxy),
     storeTimeout: parseDuration(options.storeTimeout ?? '2s', 'storeTimeout'),
@@ -182,6 +176,46 @@ export function resolveOptions<Data extends object>(
     random: options.random ?? secureRandom,
     secureCookie: options.transport === undefined && cookie !== false && (cookie.secure ?? true) === true,
   }
+}
+
+/** Durations that would silently do nothing, or end sessions in the midst of use, are refused. */
+function resolveTimeouts({
+  idleTimeout,
+  absoluteTimeout,
+  renewAfter,
+  limits = {},
+}: Omit<SessionsOptions, 'schema'>): Timeouts {
+  const absolute = parseDuration(absoluteTimeout ?? '12h', 'absoluteTimeout')
+  // A default never stands in the way of another option.
+  const idle = idleTimeout === undefined ? Math.min(defaultIdleMs, absolute) : parseDuration(idleTimeout, 'idleTimeout')
+  const anonymousIdle = parseDuration(limits.anonymousIdleTimeout ?? idle, 'limits.anonymousIdleTimeout')
+  const timeouts = {
+    idle,
+    absolute,
+    anonymousIdle,
+    renewAfter: parseDuration(renewAfter ?? Math.ceil(idle / 10), 'renewAfter'),
+  }
+  const longest = `absoluteTimeout (${absolute} ms), after which every session ends`
+  if (idle > absolute)
+    refuse(`idleTimeout (${idle} ms) is longer than ${longest}: shorten it, or set absoluteTimeout too`)
+  if (anonymousIdle > absolute) refuse(`limits.anonymousIdleTimeout (${anonymousIdle} ms) is longer than ${longest}`)
+  if (timeouts.renewAfter >= idle && idle > 1) {
+    refuse(
+      `renewAfter (${timeouts.renewAfter} ms) must be shorter than idleTimeout (${idle} ms), or no use extends a session`,
+    )
+  }
+  return timeouts
+}
+
+const defaultIdleMs = 1_800_000
+
+function rotation(rotateEvery: Duration | undefined, { absolute }: Timeouts): number {
+  if (rotateEvery === undefined) return Infinity
+  const every = parseDuration(rotateEvery, 'rotateEvery')
+  if (every <= absolute) return every
+  return refuse(
+    `rotateEvery (${every} ms) is longer than absoluteTimeout (${absolute} ms): no session would ever rotate`,
+  )
 }
 
 function isSealed(store: Store | SealedStore): store is SelfPersisting {
