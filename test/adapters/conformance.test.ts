@@ -11,8 +11,8 @@ import {
   adapterCases,
   type StartAdapter,
 } from '../../src/testing/adapter-suite.ts'
-import { serveFetch } from './apps/fetch-server.ts'
-import { serveHttp } from './apps/servers.ts'
+import { serveFetch } from '../fixtures/fetch-server.ts'
+import { serveHttp } from '../fixtures/servers.ts'
 
 type NodeRequest = AsyncIterable<Uint8Array> & { method?: string | undefined; url?: string | undefined }
 interface NodeResponse {

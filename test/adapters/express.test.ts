@@ -6,7 +6,8 @@ import express5, { type Express, type RequestHandler } from 'express'
 import express4 from 'express4'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { expressSession } from '../../src/adapters/express.ts'
-import { openRaw, type Running, serveHttp, settle } from './apps/servers.ts'
+import { settle } from '../fixtures/gate.ts'
+import { openRaw, type Running, serveHttp } from '../fixtures/servers.ts'
 import { stage, visit } from './apps/stage.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coatcheck-'))

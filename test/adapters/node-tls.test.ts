@@ -5,7 +5,7 @@ import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { nodeSession } from '../../src/adapters/node.ts'
-import { type Running, serveHttp } from './apps/servers.ts'
+import { type Running, serveHttp } from '../fixtures/servers.ts'
 import { stage } from './apps/stage.ts'
 
 const closing: { close(): unknown }[] = []

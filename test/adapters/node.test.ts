@@ -9,7 +9,8 @@ import { pipeline } from 'node:stream/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { nodeSession, openUpgrade } from '../../src/adapters/node.ts'
-import { openRaw, type Running, serveHttp, serveHttp2, settle } from './apps/servers.ts'
+import { settle } from '../fixtures/gate.ts'
+import { openRaw, type Running, serveHttp, serveHttp2 } from '../fixtures/servers.ts'
 import { stage, tokenOf, until, visit } from './apps/stage.ts'
 
 const closing: { close(): unknown }[] = []

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { webSession } from '../../src/adapters/web.ts'
-import { gate, settle } from './apps/servers.ts'
+import { gate, settle } from '../fixtures/gate.ts'
 import { stage } from './apps/stage.ts'
 
 const url = 'http://localhost/'

@@ -1,7 +1,7 @@
 import ts from 'typescript'
+import { filesIn, sourcesOf, type Tree } from '../fixtures/tree.ts'
 import { isPure } from './imports.ts'
 import { commentsOf, importsOf, lineOf, parse, visit } from './syntax.ts'
-import { filesIn, sourcesOf, type Tree } from './tree.ts'
 
 const longest = 300
 /** The one file that may look for the platform, and does so without naming a module. */

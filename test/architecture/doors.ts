@@ -1,4 +1,4 @@
-import type { Tree } from './tree.ts'
+import type { Tree } from '../fixtures/tree.ts'
 
 interface Manifest {
   readonly name: string

@@ -1,5 +1,5 @@
-import { type Import, importsOf } from './syntax.ts'
-import { sourcesOf, type Tree } from './tree.ts'
+import { filesIn, sourcesOf, type Tree } from '../fixtures/tree.ts'
+import { addressesOf, type Import, importsOf } from './syntax.ts'
 
 /**
  * The ranks of `src`: an import goes to the own folder or to a lower rank, never sideways.
@@ -136,7 +136,26 @@ export function packageFaults(tree: Tree): string[] {
   })
 }
 
-/** The top folder below src, or the file that lies there itself. */
+/**
+ * Tests that use a file of another folder of tests, by import or as the address of a child process. What two of them need
+ * is a fixture; a fixture needs no test.
+ */
+export function testFaults(tree: Tree): string[] {
+  const faults: string[] = []
+  const tests = /^test\/.*\.(ts|mjs)$/
+  for (const [path, text] of filesIn(tree, tests)) {
+    const folder = partOf(path)
+    // The services are below the fixtures.
+    const shared = folder === 'services' ? [] : ['fixtures', 'services']
+    for (const file of [...importsOf(path, text).map(({ file }) => file), ...addressesOf(path, text)]) {
+      if (file === undefined || !tests.test(file)) continue
+      if (![folder, ...shared].includes(partOf(file))) faults.push(`${path} uses ${file}`)
+    }
+  }
+  return faults
+}
+
+/** The top folder below src or test, or the file that lies there itself. */
 function partOf(path: string): string {
   return path.split('/')[1] ?? ''
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { doorSources, root } from '../../tools/doors.mjs'
 import { complete, type Lockfile, missingOptionals } from '../../tools/lockfile.mjs'
+import { readTree, sourcesOf, type Tree } from '../fixtures/tree.ts'
 import {
   emptyCatches,
   longFiles,
@@ -11,9 +12,8 @@ import {
   undescribedParts,
 } from './content.ts'
 import { candidates, doorFaults } from './doors.ts'
-import { cycles, danglingImports, leafFaults, packageFaults, rankFaults } from './imports.ts'
+import { cycles, danglingImports, leafFaults, packageFaults, rankFaults, testFaults } from './imports.ts'
 import { importsOf } from './syntax.ts'
-import { readTree, sourcesOf, type Tree } from './tree.ts'
 
 const tree = readTree(root)
 
@@ -110,6 +110,26 @@ describe('imports', () => {
       'src/adapters/d.ts': "import type { Request } from 'express'\nimport { visit } from './_node/visit.ts'",
     })
     expect(faults).toEqual([])
+  })
+
+  it('of a test stay in its folder, the fixtures and the services', () => expect(testFaults(tree)).toEqual([]))
+
+  it('of a test that reach into another folder of tests are seen', () => {
+    const faults = planted(testFaults, {
+      'test/unit/core/a.test.ts': "import { b } from '../../security/b.ts'",
+      'test/faults/c.test.ts': "import type { D } from '../parity/d.ts'",
+      'test/fixtures/e.ts': "import { f } from '../faults/f.ts'",
+      'test/services/g.ts': "import { h } from '../fixtures/h.ts'",
+      'test/history/i.ts': "const script = new URL('../faults/children/j.ts', import.meta.url)",
+    })
+    expect(faults).toHaveLength(5)
+    const fine = planted(testFaults, {
+      'test/unit/core/a.test.ts': "import { b } from '../stores/b.ts'\nimport { c } from '../../fixtures/c.ts'",
+      'test/faults/d.test.ts': "import { e } from '../services/e.ts'\nimport { f } from '../../src/f.ts'",
+      'test/fixtures/g.ts': "import { h } from '../services/h.ts'\nimport { i } from '../../bench/i.ts'",
+      'test/stores/j.test.ts': "const bun = new URL('./redis/k.ts', import.meta.url)",
+    })
+    expect(fine).toEqual([])
   })
 
   it('form no cycle, types included', () => expect(cycles(tree)).toEqual([]))

@@ -44,6 +44,19 @@ export function importsOf(path: string, text: string): Import[] {
   return imports
 }
 
+/** The files that `new URL('./x.ts', import.meta.url)` names, relative to the root. */
+export function addressesOf(path: string, text: string): string[] {
+  const files: string[] = []
+  if (!text.includes('import.meta.url')) return files
+  visit(parse(path, text), (node) => {
+    if (!ts.isNewExpression(node) || node.expression.getText() !== 'URL') return
+    const [relative, base] = node.arguments ?? []
+    if (relative === undefined || !ts.isStringLiteralLike(relative) || base?.getText() !== 'import.meta.url') return
+    if (relative.text.startsWith('.')) files.push(posix.join(posix.dirname(path), relative.text))
+  })
+  return files
+}
+
 /** Calls `look` with the node and all below it. */
 export function visit(node: ts.Node, look: (node: ts.Node) => void): void {
   look(node)

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { readTree } from '../architecture/tree.ts'
+import { readTree } from '../fixtures/tree.ts'
 import { moduleOf, type Snippet, snippetsOf } from './snippets.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))

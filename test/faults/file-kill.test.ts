@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, expect, it, vi } from 'vitest'
 import { fileStore } from '../../src/stores/file/index.ts'
-import { bundleChild } from './bundle.ts'
+import { bundleChild } from '../fixtures/children.ts'
 import { recordOf } from './children/file-records.ts'
 
 type Writer = ChildProcessByStdio<Writable, Readable, null>
@@ -23,7 +23,7 @@ afterEach(() => {
 it(`REL-21 REL-23 a writer killed (-9) ${rounds} times leaves whole, acknowledged, writable records`, {
   timeout: isLong ? 3_600_000 : 300_000,
 }, async () => {
-  const child = await bundleChild('children/file-writer.ts')
+  const child = await bundleChild(new URL('./children/file-writer.ts', import.meta.url))
   const directory = await mkdtemp(join(tmpdir(), 'coatcheck-kill-'))
   const started = new Set<Writer>()
   const spawnWriter = async (): Promise<Writer> => {

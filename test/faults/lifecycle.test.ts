@@ -1,21 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions, type Session } from '../../src/index.ts'
 import { fileStore } from '../../src/stores/file/index.ts'
 import { faultyStore, memoryStore } from '../../src/testing/index.ts'
-import { gate, settle } from '../adapters/apps/servers.ts'
-import { eachStore, errorOf } from '../parity/stores.ts'
-import { exchangeWith, shown, tokenAfter, tokenWith, visit } from '../security/stage.ts'
-import { bundleChild } from './bundle.ts'
+import { bundleChild, type Child, firstLineOf, outputOf, startChild } from '../fixtures/children.ts'
+import { partsOf } from '../fixtures/cookie-jar.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { gate, settle } from '../fixtures/gate.ts'
+import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
 const hour = 60 * minute
-const children = new Set<ChildProcess>()
+const children = new Set<Child>()
 const folders: string[] = []
 afterEach(() => {
   for (const child of children) child.kill('SIGKILL')
@@ -247,7 +247,7 @@ describe('close', () => {
 
 describe('a process', () => {
   it('REL-33 ends by itself when its server and its sessions are closed', async () => {
-    const child = await start('children/app.ts', await folder())
+    const child = await startApp(await folder())
     child.process.kill('SIGTERM')
     const [code, signal] = await once(child.process, 'close')
     expect([code, signal]).toEqual([0, null])
@@ -255,7 +255,7 @@ describe('a process', () => {
 
   it('REL-34 told to stop amid two hundred requests has stored every one that it answered', async () => {
     const directory = await folder()
-    const child = await start('children/app.ts', directory)
+    const child = await startApp(directory)
     const answered: string[] = []
     let begun = 0
     let rejected = 0
@@ -263,8 +263,8 @@ describe('a process', () => {
     const visitAs = async (number: number) => {
       begun++
       const response = await fetch(`${child.origin}/${number}`, { headers: { connection: 'close' } })
-      const token = response.headers.getSetCookie()[0]?.slice(11, 54)
-      if (response.status === 200 && token !== undefined) answered.push(`${number}:${token}`)
+      const token = partsOf(response.headers.getSetCookie()[0] ?? '').value
+      if (response.status === 200 && token !== '') answered.push(`${number}:${token}`)
       if (answered.length === 20) first.open()
     }
     const requests = Array.from({ length: 200 }, (_, number) => visitAs(number).catch(() => rejected++))
@@ -286,10 +286,10 @@ describe('a process', () => {
   it('REL-35 serves twenty thousand requests of all kinds without its heap or its handles growing', {
     timeout: 120_000,
   }, async () => {
-    const child = await bundleChild('children/soak.ts')
-    const soak = spawn(process.execPath, ['--expose-gc', child], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const script = await bundleChild(new URL('./children/soak.ts', import.meta.url))
+    const soak = startChild(['--expose-gc', script])
     children.add(soak)
-    const { requests, heap, handles, counts } = JSON.parse(await text(soak.stdout)) as {
+    const { requests, heap, handles, counts } = JSON.parse(await outputOf(soak)) as {
       requests: number
       /** Bytes after a collection, at four moments. */
       heap: number[]
@@ -311,9 +311,8 @@ async function folder(): Promise<string> {
   return created
 }
 
-async function start(entry: string, directory: string): Promise<{ process: ChildProcess; origin: string }> {
-  const child = spawn(process.execPath, [await bundleChild(entry), directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function startApp(directory: string): Promise<{ process: Child; origin: string }> {
+  const child = startChild([await bundleChild(new URL('./children/app.ts', import.meta.url)), directory])
   children.add(child)
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  return { process: child, origin: line.toString().trim() }
+  return { process: child, origin: await firstLineOf(child) }
 }

@@ -9,10 +9,13 @@ import {
   type Store,
 } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { gate, type Running, serveHttp, settle } from '../adapters/apps/servers.ts'
-import { visitorOf } from '../parity/site.ts'
-import { eachStore, errorOf } from '../parity/stores.ts'
-import { exchangeWith, shown, tokenAfter, tokenWith, visit } from '../security/stage.ts'
+import { CookieJar, partsOf } from '../fixtures/cookie-jar.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { cookiesOf, exchangeWith } from '../fixtures/exchange.ts'
+import { visitorOf } from '../fixtures/express-app.ts'
+import { gate, settle } from '../fixtures/gate.ts'
+import { type Running, serveHttp } from '../fixtures/servers.ts'
+import { commitAll, errorOf, openTimes, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
 const closing: { close(): unknown }[] = []
@@ -79,7 +82,7 @@ describe('a store that fails while a session is opened', () => {
     const visitor = visitorOf(server)
     await visitor.get('/write')
     await visitor.get('/login')
-    const before = new Map(visitor.jar)
+    const before = new CookieJar(visitor.jar)
     for (const fault of ['all', 'the read'] as const) {
       for (const path of ['/read', '/write', '/regenerate', '/destroy']) {
         if (fault === 'all') store.faults.fail('*')
@@ -244,13 +247,13 @@ describe('a store that fails while a session is stored', () => {
     const nodes = await Promise.all([1, 2].map(() => serve(createSessions({ store }), handle)))
     let wrong = 0
     const browse = async (user: string) => {
-      const jar = new Map<string, string>()
+      const jar = new CookieJar()
       for (let loop = 0; loop < loops; loop++) {
         const [here, there] = loop % 2 === 0 ? nodes : [...nodes].reverse()
         if (here === undefined || there === undefined) throw new Error('two nodes are needed')
-        const headers = () => ({ cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') })
+        const headers = () => ({ cookie: jar.header() ?? '' })
         const login = await here.request(`/${user}-${loop}`, { headers: headers() })
-        for (const each of login.cookies) jar.set('__Host-sid', each.slice(11, 54))
+        jar.keep(login.cookies)
         const page = await there.request('/read', { headers: headers() })
         if (login.status !== 302 || page.body !== `"${user}-${loop}"`) wrong++
       }
@@ -430,15 +433,10 @@ describe('overlapping requests', () => {
     const nodes = [stage.sessions({ on }), stage.sessions({ on })]
     const [sessions = stage.sessions()] = nodes
     const token = await tokenWith(sessions, { name: 'Ada' })
-    const opened = await Promise.all(
-      Array.from({ length: 50 }, async (_, at) => {
-        const node = nodes[at % 2] ?? sessions
-        return { node, session: await node.open(token) }
-      }),
-    )
+    const opened = await openTimes(50, nodes, token)
     const { id } = opened[0]?.session ?? { id: '' }
     for (const { session } of opened) session.destroy()
-    const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+    const done = await commitAll(opened)
     expect(new Set(done.map(({ outcome }) => outcome))).toEqual(new Set(['ended']))
     expect(destroyed).toHaveLength(1)
     expect(await stage.records()).toEqual([])
@@ -509,8 +507,8 @@ describe('overlapping requests', () => {
     session.increment('count')
     await Promise.all([...works, session.save(), sessions.commit(session), sessions.commit(session)])
     expect(store.calls.filter(({ operation }) => operation === 'create')).toHaveLength(1)
-    expect(exchange.sent.filter(([name]) => name === 'set-cookie')).toHaveLength(1)
-    const token = exchange.sent.find(([name]) => name === 'set-cookie')?.[1].slice(11, 54) ?? ''
+    expect(cookiesOf(exchange)).toHaveLength(1)
+    const token = partsOf(cookiesOf(exchange)[0] ?? '').value
     expect(await shown(sessions, token)).toEqual({ count: 2 })
   })
 
@@ -529,7 +527,7 @@ describe('overlapping requests', () => {
     const sessions = createSessions()
     const token = await tokenWith(sessions, { name: 'Ada' })
     for (const cookie of ['', `__Host-sid=${token}`]) {
-      const exchange = { ...exchangeWith({ cookie }), headersSent: false }
+      const exchange = exchangeWith({ cookie })
       const session = await sessions.open(exchange)
       exchange.headersSent = true
       for (const needy of [() => session.regenerate(), () => session.login('ada')]) {
@@ -574,7 +572,7 @@ describe('overlapping requests', () => {
     held.release()
     const { status, cookies } = await request
     expect([status, cookies.length]).toEqual([200, 1])
-    expect(await shown(sessions, cookies[0]?.slice(11, 54) ?? '')).toEqual({ name: 'Ada' })
+    expect(await shown(sessions, partsOf(cookies[0] ?? '').value)).toEqual({ name: 'Ada' })
   })
 })
 

@@ -4,9 +4,9 @@ import { Cluster, Redis } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type RedisClient, redisStore } from '../../src/stores/redis/index.ts'
+import { startTraffic } from '../fixtures/record-traffic.ts'
 import { askRedis, replicasHaveAllOf } from '../services/redis.ts'
 import { type RedisCluster, startRedisCluster } from '../services/redis-cluster.ts'
-import { startTraffic } from '../stores/redis/traffic.ts'
 
 const run = promisify(execFile)
 const clusters: RedisCluster[] = []

@@ -3,9 +3,9 @@ import { createSentinel } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisClient, redisStore } from '../../src/stores/redis/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
+import { startTraffic } from '../fixtures/record-traffic.ts'
 import { replicasHaveAllOf } from '../services/redis.ts'
 import { type RedisSentinel, startRedisSentinel } from '../services/redis-sentinel.ts'
-import { startTraffic } from '../stores/redis/traffic.ts'
 
 const closing: Array<() => unknown> = []
 afterEach(async () => {

@@ -7,10 +7,10 @@ import { createInterface } from 'node:readline'
 import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { has, type PartName } from '../../tools/services.mjs'
+import { bundleChild } from '../fixtures/children.ts'
 import { sharedServer } from '../services/address.ts'
 import type { SharedName } from '../services/broker.ts'
 import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
-import { bundleChild } from './bundle.ts'
 
 interface State {
   readonly count: number | null
@@ -80,7 +80,7 @@ let origins: string[] = []
 
 async function start({ text, node = process.execPath }: Shared): Promise<void> {
   directory = mkdtempSync(join(tmpdir(), 'coatcheck-processes-'))
-  const child = await bundleChild('children/http-server.ts')
+  const child = await bundleChild(new URL('./children/http-server.ts', import.meta.url))
   const shared = await text(directory)
   servers = [0, 1].map(() => spawn(node, [child, shared], { stdio: ['ignore', 'pipe', 'inherit'] }))
   origins = await Promise.all(servers.map(portOf))

@@ -9,7 +9,7 @@ import type { Fault } from './nemesis.ts'
 import { runTrial, type Verdict } from './run.ts'
 
 /** A store for the clients, and what may befall it. */
-export interface Stage {
+export interface TargetUnderFaults {
   readonly target: Pick<Target, 'through' | 'at'>
   readonly faults: readonly Fault[]
   close(): Promise<void>
@@ -29,9 +29,9 @@ const plants: ReadonlyArray<readonly [Planted, string, readonly AnomalyKind[]]> 
 ]
 
 /** One run under all faults, and one with each planted fault. */
-export function historyCases(name: string, setUp: () => Promise<Stage>): void {
+export function historyCases(name: string, setUp: () => Promise<TargetUnderFaults>): void {
   describe(`the history of four processes on ${name}`, () => {
-    const at = staged(setUp)
+    const at = prepared(setUp)
 
     it(`${promises}: keeps every promise under faults of clients, server and network`, {
       timeout: 180_000,
@@ -55,9 +55,9 @@ export function historyCases(name: string, setUp: () => Promise<Stage>): void {
 }
 
 /** Runs under all faults, one after another for so many minutes, each with a seed of its own. */
-export function longHistoryCases(name: string, minutes: number, setUp: () => Promise<Stage>): void {
+export function longHistoryCases(name: string, minutes: number, setUp: () => Promise<TargetUnderFaults>): void {
   describe(`the long history of four processes on ${name}`, () => {
-    const at = staged(setUp)
+    const at = prepared(setUp)
 
     it(`${promises}: keeps every promise for ${minutes} minutes of faults`, {
       timeout: minutes * 120_000,
@@ -68,19 +68,24 @@ export function longHistoryCases(name: string, minutes: number, setUp: () => Pro
   })
 }
 
-function staged(setUp: () => Promise<Stage>): () => Stage {
-  let stage: Stage | undefined
+function prepared(setUp: () => Promise<TargetUnderFaults>): () => TargetUnderFaults {
+  let target: TargetUnderFaults | undefined
   beforeAll(async () => {
-    stage = await setUp()
+    target = await setUp()
   })
-  afterAll(() => stage?.close())
+  afterAll(() => target?.close())
   return () => {
-    if (stage === undefined) throw new Error('the stage is not set')
-    return stage
+    if (target === undefined) throw new Error('the target is not set up')
+    return target
   }
 }
 
-async function keepsPromises(name: string, { target, faults }: Stage, seed: number, durationMs: number): Promise<void> {
+async function keepsPromises(
+  name: string,
+  { target, faults }: TargetUnderFaults,
+  seed: number,
+  durationMs: number,
+): Promise<void> {
   console.log(`seed ${seed} (COATCHECK_SEED=${seed} lets the clients want the same again)`)
   const verdict = await runTrial({ target, seed, durationMs, faults, enough: isEventful })
   const { history, anomalies, struck } = verdict

@@ -1,4 +1,4 @@
 import { historyCases } from './cases.ts'
-import { fileStage } from './stages.ts'
+import { fileTarget } from './targets.ts'
 
-historyCases('files', fileStage)
+historyCases('files', fileTarget)

@@ -1,10 +1,10 @@
 import { longHistoryCases } from './cases.ts'
-import { fileStage, postgresStage, redisStage } from './stages.ts'
+import { fileTarget, postgresTarget, redisTarget } from './targets.ts'
 
 const minutes = 3
 
-longHistoryCases('files', minutes, fileStage)
-longHistoryCases('PostgreSQL through pg', minutes, () => postgresStage('pg'))
-longHistoryCases('PostgreSQL through postgres', minutes, () => postgresStage('postgres'))
-longHistoryCases('Redis through redis', minutes, () => redisStage('redis'))
-longHistoryCases('Redis through ioredis', minutes, () => redisStage('ioredis'))
+longHistoryCases('files', minutes, fileTarget)
+longHistoryCases('PostgreSQL through pg', minutes, () => postgresTarget('pg'))
+longHistoryCases('PostgreSQL through postgres', minutes, () => postgresTarget('postgres'))
+longHistoryCases('Redis through redis', minutes, () => redisTarget('redis'))
+longHistoryCases('Redis through ioredis', minutes, () => redisTarget('ioredis'))

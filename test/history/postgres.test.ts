@@ -1,4 +1,4 @@
 import { historyCases } from './cases.ts'
-import { postgresStage } from './stages.ts'
+import { postgresTarget } from './targets.ts'
 
-historyCases('PostgreSQL', () => postgresStage('pg'))
+historyCases('PostgreSQL', () => postgresTarget('pg'))

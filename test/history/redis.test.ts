@@ -5,9 +5,9 @@ import { freshSeed, historyCases } from './cases.ts'
 import { checkHistory } from './check.ts'
 import { runTrial } from './run.ts'
 import { lostAnswers } from './server-faults.ts'
-import { redisStage } from './stages.ts'
+import { redisTarget } from './targets.ts'
 
-historyCases('Redis', () => redisStage('redis'))
+historyCases('Redis', () => redisTarget('redis'))
 
 it('planted: a client that sends again what was not answered is found (REL-07)', { timeout: 120_000 }, async () => {
   const server = await startRedis()

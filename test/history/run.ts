@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { bundleChild } from '../faults/bundle.ts'
+import { bundleChild } from '../fixtures/children.ts'
 import { checkHistory } from './check.ts'
 import { type ClientProcess, startClient } from './client-process.ts'
 import type { Anomaly, History } from './history.ts'
@@ -38,7 +38,7 @@ const patienceMs = 60_000
 
 /** Lets four client processes work on shared sessions while faults strike, and checks what they saw. */
 export async function runTrial(trial: Trial): Promise<Verdict> {
-  const script = await bundleChild('./children/client.ts')
+  const script = await bundleChild(new URL('./children/client.ts', import.meta.url))
   const epoch = process.hrtime.bigint()
   const now = (): number => Number(process.hrtime.bigint() - epoch) / 1e6
   const target: Target = { ...trial.target, storeTimeoutMs, epoch: String(epoch) }

@@ -9,6 +9,7 @@ import {
   type Store,
 } from '../../src/index.ts'
 import { memoryStore } from '../../src/stores/memory/index.ts'
+import { cookiesOf, exchangeWith, type RecordedExchange } from '../fixtures/exchange.ts'
 
 /** What one simulated request does to its session, in order. */
 export type Action =
@@ -132,13 +133,13 @@ export class World {
     const deadBefore = line !== undefined && (line.dead || this.#isRetired(line, token))
     const calmBefore = line !== undefined && line.unrest === 0
     if (line && restless) line.unrest++
-    const cookies: string[] = []
+    const exchange = exchangeWith(token === null ? {} : { cookie: `__Host-sid=${token}` })
     try {
-      const session = await sessions.open(this.#exchange(token, cookies))
+      const session = await sessions.open(exchange)
       check(!(deadBefore && !session.isNew), 'I3/I4: a dead or retired token opened a live session')
       const calm = calmBefore && line.unrest === (restless ? 1 : 0) && !line.uncertain && this.#leads(line, token)
       check(!(calm && !line.dead && session.isNew), 'X5: a live session was not found')
-      await this.#act(sessions, session, { own, line, actions, browser, number, cookies, status })
+      await this.#act(sessions, session, { own, line, actions, browser, number, exchange, status })
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       const expected = ['STORE_FAILED', 'SESSION_CONFLICT', 'SESSION_GONE']
@@ -158,11 +159,11 @@ export class World {
       actions: readonly Action[]
       browser: Browser
       number: number
-      cookies: string[]
+      exchange: RecordedExchange
       status: number
     },
   ): Promise<void> {
-    const { own, actions, browser, number, cookies, status } = request
+    const { own, actions, browser, number, exchange, status } = request
     const began = this.#now
     let line = session.isNew ? undefined : request.line
     check(session.get('count') === undefined || line !== undefined, 'I2: an anonymous session has data')
@@ -244,6 +245,7 @@ export class World {
       pending = { increments: 0, writes: [], notes: 0, ends: [] }
     }
     acknowledge(committed.outcome, committed.token)
+    const cookies = cookiesOf(exchange)
     check(cookies.length <= 1, 'I8: more than one Set-Cookie')
     check(committed.outcome !== 'gone' || cookies.length === 0, 'a request that lost its session set a cookie')
     // The response travels: answers may overtake each other.
@@ -312,21 +314,6 @@ export class World {
     const stored = JSON.stringify(entries)
     for (const secret of this.#secrets) check(!stored.includes(secret), 'I6: the store holds a token')
     check(Object.keys(Object.prototype).length === 0, 'I7: Object.prototype has changed')
-  }
-
-  #exchange(token: string | null, cookies: string[]) {
-    return {
-      secure: true,
-      method: 'GET',
-      headersSent: false,
-      header: (name: string) => (name === 'cookie' && token !== null ? `__Host-sid=${token}` : null),
-      url: () => '/',
-      responseHeader: () => null,
-      setHeader: () => undefined,
-      append: (name: string, value: string) => {
-        if (name === 'set-cookie') cookies.push(value)
-      },
-    }
   }
 
   /** Every call waits for its turn before it is applied, and its answer waits again. */

@@ -9,7 +9,6 @@ import {
   type CookieOptions,
   createSessions,
   type Listing,
-  type Sessions,
   type Store,
   type StoredRecord,
   type Sweeping,
@@ -18,10 +17,13 @@ import { fileStore } from '../../src/stores/file/index.ts'
 import { openStore, registerStore } from '../../src/stores/index.ts'
 import { manualClock, memoryStore, storeCases } from '../../src/testing/index.ts'
 import { cookieTransport, firstOf, headerTransport, queryTransport } from '../../src/transports/index.ts'
-import { serveFetch } from '../adapters/apps/fetch-server.ts'
-import { gate, type Running, serveHttp } from '../adapters/apps/servers.ts'
-import { partsOf, type Routes, visitorOf } from './site.ts'
-import { eachStore, errorOf, onStore, type Stage } from './stores.ts'
+import { partsOf } from '../fixtures/cookie-jar.ts'
+import { eachStore, onStore, type Stage } from '../fixtures/each-store.ts'
+import { type Routes, visitorOf } from '../fixtures/express-app.ts'
+import { serveFetch } from '../fixtures/fetch-server.ts'
+import { gate } from '../fixtures/gate.ts'
+import { type Running, serveHttp } from '../fixtures/servers.ts'
+import { begin, errorOf } from '../fixtures/visits.ts'
 import { withTimers } from './timers.ts'
 
 const minute = 60_000
@@ -32,14 +34,6 @@ const usual: Routes<Record<string, unknown>, Record<string, unknown>> = {
   '/read': (session) => session.get('name'),
   '/regenerate': (session) => session.regenerate(),
   '/destroy': (session) => session.destroy(),
-}
-
-/** A session with a name in it; what the client would carry, and the public handle. */
-async function begin(sessions: Sessions, name = 'Ada'): Promise<{ token: string; id: string }> {
-  const session = await sessions.open(null)
-  session.set('name', name)
-  const { token } = await sessions.commit(session)
-  return { token: token ?? '', id: session.id }
 }
 
 describe('where there are sessions', () => {

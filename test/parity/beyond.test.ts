@@ -2,22 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, expectTypeOf } from 'vitest'
 import { z } from 'zod'
-import type { Session, Sessions } from '../../src/index.ts'
-import { gate } from '../adapters/apps/servers.ts'
-import type { Site, Visitor } from './site.ts'
-import { eachStore, errorOf, type Stage } from './stores.ts'
+import type { Session } from '../../src/index.ts'
+import { eachStore, type Stage } from '../fixtures/each-store.ts'
+import type { Site, Visitor } from '../fixtures/express-app.ts'
+import { gate, meetingOf } from '../fixtures/gate.ts'
+import { begin, errorOf } from '../fixtures/visits.ts'
 
 const minute = 60_000
 const hour = 60 * minute
 const secrets = ['Zr4u7x!A%D*G-KaPdSgVkYp3s6v9y$B?', 'mZq4t7w!z%C*F-JaNdRgUkXp2s5v8x/A']
-
-/** A session with a name in it; what the client carries, and the public handle. */
-async function begin(sessions: Sessions, name = 'Ada'): Promise<{ token: string; id: string }> {
-  const session = await sessions.open(null)
-  session.set('name', name)
-  const { token } = await sessions.commit(session)
-  return { token: token ?? '', id: session.id }
-}
 
 /** A browser with the same cookies, which does not hear of each other's answers. */
 function twinOf(site: Site, visitor: Visitor): Visitor {
@@ -29,13 +22,11 @@ function twinOf(site: Site, visitor: Visitor): Visitor {
 describe('X1 overlapping requests of one session', () => {
   eachStore('X1 writes to different keys all survive', async (stage) => {
     const parts = 8
-    const all = gate()
-    let arrived = 0
+    const meet = meetingOf(parts)
     const site = await stage.site(stage.sessions(), {
       '/begin': (session) => session.set('begun', true),
       '/write': async (session, req) => {
-        if (++arrived === parts) all.open()
-        await all.promise
+        await meet()
         session.set(`key${req.query['part']}`, Number(req.query['part']))
       },
       '/read': (session) => session.toJSON().data,

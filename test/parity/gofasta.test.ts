@@ -1,8 +1,9 @@
 import { describe, expect } from 'vitest'
 import { SessionError, type SessionsOptions } from '../../src/index.ts'
-import { gate } from '../adapters/apps/servers.ts'
-import { partsOf } from './site.ts'
-import { eachStore, errorOf } from './stores.ts'
+import { partsOf } from '../fixtures/cookie-jar.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { meetingOf } from '../fixtures/gate.ts'
+import { errorOf } from '../fixtures/visits.ts'
 
 const minute = 60_000
 
@@ -188,13 +189,11 @@ describe('the middleware', () => {
       await new Promise((resolve) => setImmediate(resolve))
       return sessions.current().get('name')
     }
-    let arrived = 0
-    const both = gate()
+    const meet = meetingOf(2)
     const site = await stage.site(sessions, {
       '/write': (session, req) => session.set('name', String(req.query['name'])),
       '/overlapping': async () => {
-        if (++arrived === 2) both.open()
-        await both.promise
+        await meet()
         return nameNow()
       },
     })

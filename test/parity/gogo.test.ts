@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { type CookieOptions, createSessions, type Store, type StoredRecord } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore, storeCases } from '../../src/testing/index.ts'
-import { partsOf, siteOf } from './site.ts'
-import { eachStore, errorOf, type Stage } from './stores.ts'
+import { partsOf } from '../fixtures/cookie-jar.ts'
+import { eachStore, type Stage } from '../fixtures/each-store.ts'
+import { siteOf } from '../fixtures/express-app.ts'
+import { errorOf } from '../fixtures/visits.ts'
 
 const minute = 60_000
 const secret = 'Zr4u7x!A%D*G-KaPdSgVkYp3s6v9y$B?'

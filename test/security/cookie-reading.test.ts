@@ -3,9 +3,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { webSession } from '../../src/adapters/web.ts'
 import { createSessions, type SessionEvents, type SessionsOptions } from '../../src/index.ts'
 import { faultyStore, memoryStore } from '../../src/testing/index.ts'
-import { eachStore } from '../parity/stores.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { headerValues, type RawAnswer, type RawSite, rawSite } from '../fixtures/raw-server.ts'
+import { shown, tokenWith, visit } from '../fixtures/visits.ts'
 import { hostileCookies } from './hostile-cookies.ts'
-import { exchangeWith, headerValues, type RawAnswer, type RawSite, rawSite, shown, tokenWith, visit } from './stage.ts'
 
 const name = '__Host-sid'
 const closing: { close(): unknown }[] = []

@@ -2,8 +2,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions, type SessionsOptions } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
 import { cookieTransport, firstOf, headerTransport } from '../../src/transports/index.ts'
-import { eachStore } from '../parity/stores.ts'
-import { exchangeWith, headerValues, rawSite, shown, tokenWith } from './stage.ts'
+import { partsOf } from '../fixtures/cookie-jar.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { headerValues, rawSite } from '../fixtures/raw-server.ts'
+import { shown, tokenWith } from '../fixtures/visits.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -109,7 +112,7 @@ describe('what the request cannot change', () => {
     ] as const) {
       const events: unknown[] = []
       const sessions = createSessions({ on: { 'insecure-transport': (event) => events.push(event) } })
-      const exchange = exchangeWith({ host }, { secure: false })
+      const exchange = exchangeWith({ headers: { host }, secure: false })
       const session = await sessions.open(exchange)
       session.set('name', 'Ada')
       await sessions.commit(session)
@@ -192,7 +195,7 @@ describe('what a response carries', () => {
           path,
         ).toEqual(unmoved ? [] : ['__Host-sid'])
         if (own[0] === undefined) continue
-        expect(await shown(sessions, own[0].slice(11, 54)), `${path}: the cookie leads to the session`).not.toBeNull()
+        expect(await shown(sessions, partsOf(own[0]).value), `${path}: the cookie leads to the session`).not.toBeNull()
       }
     }
   })
@@ -286,7 +289,7 @@ describe('where a token may come from', () => {
   it('SEC-24 the answer carries the token in the cookie alone', async () => {
     const { ask } = await stage()
     const { answer, setCookie } = await ask('/write')
-    const token = setCookie[0]?.slice(11, 54) ?? ''
+    const token = partsOf(setCookie[0] ?? '').value
     expect(token).toMatch(/^[\w-]{43}$/)
     const others = answer.headers.filter(([name]) => name !== 'set-cookie')
     expect(JSON.stringify([others, answer.body])).not.toContain(token)

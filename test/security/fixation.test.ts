@@ -2,8 +2,9 @@ import { CookieJar } from 'tough-cookie'
 import { describe, expect, it } from 'vitest'
 import { createSessions, type Session } from '../../src/index.ts'
 import { manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore } from '../parity/stores.ts'
-import { shown, tokenAfter, tokenWith, visit } from './stage.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { cookiesOf, exchangeWith } from '../fixtures/exchange.ts'
+import { commitAll, openTimes, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
 
@@ -59,11 +60,11 @@ describe('a new token', () => {
     for (const [name, value] of attacker.jar) victim.jar.set(name, value)
     await victim.get('/login')
     expect((await victim.get('/who')).value).toBe('victim')
-    const planted = new Map(attacker.jar)
+    const planted = [...attacker.jar]
     expect((await attacker.get('/who')).value).toBeNull()
     stage.clock.advance(30_000)
     expect((await attacker.get('/who')).value).toBeNull()
-    expect(attacker.jar).toEqual(planted)
+    expect([...attacker.jar]).toEqual(planted)
   })
 
   eachStore('SEC-33 the sign-in that was answered with an error has moved nothing', async (stage) => {
@@ -145,14 +146,9 @@ describe('concurrent moves', () => {
       const nodes = [stage.sessions(), stage.sessions()]
       const [sessions = stage.sessions()] = nodes
       const token = await tokenWith(sessions, { name: 'Ada' })
-      const opened = await Promise.all(
-        Array.from({ length: 50 }, async (_, at) => {
-          const node = nodes[at % 2] ?? sessions
-          return { node, session: await node.open(token) }
-        }),
-      )
+      const opened = await openTimes(50, nodes, token)
       for (const { session } of opened) session.regenerate()
-      const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+      const done = await commitAll(opened)
       const winners = done.filter(({ outcome }) => outcome === 'moved')
       expect(winners).toHaveLength(1)
       for (const { outcome, token: issued } of done) {
@@ -171,14 +167,9 @@ describe('concurrent moves', () => {
     const [sessions = stage.sessions()] = nodes
     const token = await tokenWith(sessions, { name: 'Ada' })
     stage.clock.advance(minute)
-    const opened = await Promise.all(
-      Array.from({ length: 50 }, async (_, at) => {
-        const node = nodes[at % 2] ?? sessions
-        return { node, session: await node.open(token) }
-      }),
-    )
+    const opened = await openTimes(50, nodes, token)
     for (const { session } of opened.slice(0, 25)) session.increment('count')
-    const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+    const done = await commitAll(opened)
     const issued = new Set(done.map((each) => each.token))
     expect(issued.size).toBe(1)
     expect(issued).not.toContain(null)
@@ -193,14 +184,9 @@ describe('concurrent moves', () => {
       const nodes = [stage.sessions(), stage.sessions()]
       const [sessions = stage.sessions()] = nodes
       const token = await tokenWith(sessions, { name: 'Ada' })
-      const opened = await Promise.all(
-        Array.from({ length: 10 }, async (_, at) => {
-          const node = nodes[at % 2] ?? sessions
-          return { node, session: await node.open(token) }
-        }),
-      )
+      const opened = await openTimes(10, nodes, token)
       for (const { session } of opened) session.login('ada')
-      const done = await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+      const done = await commitAll(opened)
       for (const each of done) {
         const session = await sessions.open(each.token)
         expect([session.isNew, session.userId]).toEqual([false, 'ada'])
@@ -215,20 +201,8 @@ describe('concurrent moves', () => {
       const jar = new CookieJar()
       const old = await tokenWith(sessions, { name: 'Ada' })
       const open = async (token: string) => {
-        const sent: string[] = []
-        const exchange = {
-          secure: true,
-          method: 'GET',
-          headersSent: false,
-          header: (name: string) => (name === 'cookie' ? `__Host-sid=${token}` : null),
-          url: () => '/',
-          responseHeader: () => null,
-          setHeader: () => undefined,
-          append: (name: string, value: string) => {
-            if (name === 'set-cookie') sent.push(value)
-          },
-        }
-        return { session: await sessions.open(exchange), sent }
+        const exchange = exchangeWith({ cookie: `__Host-sid=${token}` })
+        return { session: await sessions.open(exchange), exchange }
       }
       const [login, write] = [await open(old), await open(old)]
       login.session.login('ada')
@@ -241,8 +215,8 @@ describe('concurrent moves', () => {
       const answers = [login, write, read]
       const first = answers.splice(order % 3, 1)
       if (order >= 3) answers.reverse()
-      for (const { sent } of [...first, ...answers]) {
-        for (const each of sent) await jar.setCookie(each, 'https://example.org/')
+      for (const { exchange } of [...first, ...answers]) {
+        for (const each of cookiesOf(exchange)) await jar.setCookie(each, 'https://example.org/')
       }
       const held = (await jar.getCookieString('https://example.org/')).replace('__Host-sid=', '')
       expect((await sessions.open(held)).userId, `order ${order}`).toBe('ada')

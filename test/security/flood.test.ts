@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { webSession } from '../../src/adapters/web.ts'
 import { createSessions, type Session, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore, errorOf } from '../parity/stores.ts'
-import { exchangeWith, shown, tokenAfter, tokenWith, visit } from './stage.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
 

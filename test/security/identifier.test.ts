@@ -4,10 +4,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createTokens } from '../../src/core/token.ts'
 import { fromBase64Url } from '../../src/crypto/base64url.ts'
 import { secureRandom } from '../../src/crypto/random.ts'
-import { createSessions, type SessionsOptions } from '../../src/index.ts'
+import { createSessions, type Session, type SessionsOptions } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore, errorOf, onStore } from '../parity/stores.ts'
-import { exchangeWith, shown, tokenWith, visit } from './stage.ts'
+import { eachStore, onStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { errorOf, shown, tokenWith, visit } from '../fixtures/visits.ts'
 
 const secret = 'Zm9yIHRlc3RzIG9ubHk6IDMyIHJhbmRvbSBieXRlcw'
 
@@ -144,7 +145,7 @@ describe('the configuration of ids', () => {
       ['b.example', 'bob', 86_400_000],
     ] as const) {
       const sessions = createSessions({ random: fixed, clock: manualClock(1_800_000_000_000 + at) })
-      const exchange = exchangeWith({ host, 'user-agent': user })
+      const exchange = exchangeWith({ headers: { host, 'user-agent': user } })
       const session = await sessions.open(exchange)
       session.login(user)
       const { token } = await sessions.commit(session)
@@ -253,7 +254,7 @@ describe('at rest', () => {
     eachStore(`SEC-08 with ${named} the store has no token, and what it has opens nothing`, async (stage) => {
       const sessions = stage.sessions(options)
       const tokens = [await tokenWith(sessions, { name: 'Ada' })]
-      const next = async (work: Parameters<typeof visit>[2]) => {
+      const next = async (work: (session: Session) => unknown) => {
         const { token } = await visit(sessions, tokens.at(-1) ?? null, work)
         if (token !== null) tokens.push(token)
       }

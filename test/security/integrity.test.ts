@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSessions, jsonCodec, richCodec, type Session, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, memoryStore } from '../../src/testing/index.ts'
-import { eachStore, errorOf, onStore } from '../parity/stores.ts'
-import { exchangeWith, shown, tokenAfter, tokenWith, visit } from './stage.ts'
+import { eachStore, onStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 describe('serialisation', () => {
   it('SEC-56 no source evaluates text, revives classes by name or uses a serialiser that runs code', () => {

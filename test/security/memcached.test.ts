@@ -4,9 +4,9 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/index.ts'
 import { memcachedStore } from '../../src/stores/memcached/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
+import { shown, tokenWith, visit } from '../fixtures/visits.ts'
 import { sharedServer } from '../services/address.ts'
 import { askMemcached, recorderBefore } from '../services/memcached.ts'
-import { shown, tokenWith, visit } from './stage.ts'
 
 const second = 1000
 const hour = 3600 * second

@@ -5,7 +5,7 @@ import { createSessions } from '../../src/index.ts'
 import { redisStore } from '../../src/stores/redis/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { startRedis } from '../services/redis.ts'
-import { monitorOf } from '../stores/redis/monitor.ts'
+import { monitorOf } from '../services/redis-monitor.ts'
 
 const server = await startRedis()
 const client = new Redis(server.port, { autoResendUnfulfilledCommands: false })

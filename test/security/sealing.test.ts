@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createSessions, type SessionsOptions } from '../../src/index.ts'
 import { sealedCookie } from '../../src/stores/sealed-cookie/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
-import { headerValues, rawSite } from './stage.ts'
+import { headerValues, rawSite } from '../fixtures/raw-server.ts'
 
 type Data = { name?: string }
 

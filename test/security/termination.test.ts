@@ -2,8 +2,9 @@ import { CookieJar } from 'tough-cookie'
 import { describe, expect, it } from 'vitest'
 import { createSessions, type Session, SessionError, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore, errorOf } from '../parity/stores.ts'
-import { exchangeWith, shown, tokenAfter, tokenWith, visit } from './stage.ts'
+import { eachStore } from '../fixtures/each-store.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
+import { commitAll, errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
 
@@ -78,7 +79,7 @@ describe('an ended session', () => {
         }),
       )
       // Whoever signs out in one of them is signed out, however they overlap.
-      await Promise.all(opened.map(({ node, session }) => node.commit(session)))
+      await commitAll(opened)
       expect(await shown(sessions, token)).toBeNull()
       expect((await sessions.list()).sessions).toEqual([])
     }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bundleChild } from '../faults/bundle.ts'
+import { bundleChild } from '../fixtures/children.ts'
 import { sharedServer } from '../services/address.ts'
 
 interface Outcome {
@@ -21,7 +21,7 @@ beforeAll(async () => {
   // Outside of the repository, where no package is found.
   folder = await mkdtemp(join(tmpdir(), 'coatcheck-no-packages-'))
   child = join(folder, 'child.mjs')
-  await cp(await bundleChild('../stores/open-child.ts'), child)
+  await cp(await bundleChild(new URL('./open-child.ts', import.meta.url)), child)
 })
 
 afterAll(async () => rm(folder, { recursive: true }))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bundleChild } from '../faults/bundle.ts'
+import { bundleChild } from '../fixtures/children.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const runtimes = join(root, 'test/runtimes/node_modules/.bin')
@@ -27,7 +27,7 @@ const places: Record<string, { command: string; flags: string[]; packages: strin
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'coatcheck open sqlite '))
   child = join(folder, 'child.mjs')
-  await cp(await bundleChild('../stores/open-child.ts'), child)
+  await cp(await bundleChild(new URL('./open-child.ts', import.meta.url)), child)
 })
 afterAll(async () => rm(folder, { recursive: true }))
 

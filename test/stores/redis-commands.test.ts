@@ -6,7 +6,7 @@ import { createSessions } from '../../src/index.ts'
 import { type RedisClient, redisStore } from '../../src/stores/redis/index.ts'
 import { manualClock } from '../../src/testing/index.ts'
 import { startRedis } from '../services/redis.ts'
-import { monitorOf } from './redis/monitor.ts'
+import { monitorOf } from '../services/redis-monitor.ts'
 
 const day = 86_400_000
 const server = await startRedis()

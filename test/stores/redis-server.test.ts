@@ -5,7 +5,7 @@ import { redisStore } from '../../src/stores/redis/index.ts'
 import type { Server } from '../services/process.ts'
 import { proxyTo } from '../services/proxy.ts'
 import { startRedis, untilTold } from '../services/redis.ts'
-import { monitorOf } from './redis/monitor.ts'
+import { monitorOf } from '../services/redis-monitor.ts'
 
 const key = 'a-record-of-these-tests'
 const closing: Array<() => unknown> = []

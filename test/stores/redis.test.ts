@@ -8,7 +8,7 @@ import { createClient as createClient5 } from 'redis5'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisStore } from '../../src/stores/redis/index.ts'
 import { storeCases } from '../../src/testing/index.ts'
-import { bundleChild } from '../faults/bundle.ts'
+import { bundleChild } from '../fixtures/children.ts'
 import { sharedServer } from '../services/address.ts'
 
 const { host, port } = await sharedServer('redis')
@@ -44,7 +44,7 @@ describe.runIf(existsSync(bun))('redisStore fulfils the store contract with the 
   const results = new Map<string, string | null>()
 
   beforeAll(async () => {
-    const child = await bundleChild('../stores/redis/conformance.ts')
+    const child = await bundleChild(new URL('./redis/conformance.ts', import.meta.url))
     const suite = spawn(bun, [child, String(port), `${process.pid}:bun:`], { stdio: ['ignore', 'pipe', 'inherit'] })
     for await (const line of createInterface({ input: suite.stdout })) {
       const { title, error = null } = JSON.parse(line) as { title: string; error?: string }

@@ -12,6 +12,7 @@ import { memoryStore } from '../../src/stores/memory/index.ts'
 import { sealedCookie } from '../../src/stores/sealed-cookie/index.ts'
 import { faultyStore, type ManualClock, manualClock } from '../../src/testing/index.ts'
 import { chunkedCookie, headerTransport } from '../../src/transports/index.ts'
+import { exchangeWith } from '../fixtures/exchange.ts'
 
 type Data = { name?: string; count?: number; items?: string[]; big?: string }
 
@@ -274,7 +275,7 @@ describe('sealedCookie', () => {
   it('a write after the response has begun throws: nothing could carry it', async () => {
     const sessions = sealed()
     const { token } = await visit(sessions, null, (session) => session.set('name', 'Ada'))
-    const begun = await sessions.open(exchangeWith(token ?? ''))
+    const begun = await sessions.open(exchangeWith({ cookie: `__Host-sid=${token}` }))
     expect(begun.get('name')).toBe('Ada')
     expect(await sessions.commit(begun)).toMatchObject({ outcome: 'nothing' })
     expect(() => begun.set('name', 'Eve')).toThrow(code('HEADERS_SENT'))
@@ -431,17 +432,3 @@ describe('sealedCookie with a revocation store', () => {
     expect([await reads(null), await reads(visitor.token), await reads(user.token)]).toEqual([0, 1, 2])
   })
 })
-
-/** An exchange of a client with this token, over plain objects. */
-function exchangeWith(token: string) {
-  return {
-    secure: true,
-    method: 'GET',
-    headersSent: false,
-    header: (name: string) => (name === 'cookie' ? `__Host-sid=${token}` : null),
-    url: () => '/',
-    responseHeader: () => null,
-    setHeader: () => undefined,
-    append: () => undefined,
-  }
-}

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { storeCases } from '../../src/testing/index.ts'
-import { bundleChild } from '../faults/bundle.ts'
+import { bundleChild } from '../fixtures/children.ts'
 import { sqliteChecks } from './sqlite/checks.ts'
 import { writeTogether } from './sqlite/processes.ts'
 import { runtimesWithSqlite } from './sqlite/runtimes.ts'
@@ -26,7 +26,7 @@ for (const { command, client, title } of runtimes) {
     const results = new Map<string, string | null>()
 
     beforeAll(async () => {
-      const child = await bundleChild('../stores/sqlite/conformance.ts')
+      const child = await bundleChild(new URL('./sqlite/conformance.ts', import.meta.url))
       const folder = mkdtempSync(join(parent, 'suite-'))
       const suite = spawn(command, [child, client, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
       for await (const line of createInterface({ input: suite.stdout })) {

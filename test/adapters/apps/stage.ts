@@ -1,7 +1,7 @@
 import { createSessions, type Sessions, type SessionsOptions } from '../../../src/index.ts'
 import { memoryStore } from '../../../src/stores/memory/index.ts'
 import { type FaultyStore, faultyStore } from '../../../src/testing/faulty-store.ts'
-import type { Answer, Running } from './servers.ts'
+import type { Answer, Running } from '../../fixtures/servers.ts'
 
 export interface Data {
   count?: number

@@ -1,32 +1,31 @@
 import { expect, it } from 'vitest'
 import { isOutage } from '../../../src/errors.ts'
 import type { Server } from '../../services/process.ts'
-import { startSite } from './site.ts'
 import {
   type Backend,
+  behindProxy,
   calmly,
   expectFault,
   expectOutage,
   isLong,
   limitMs,
-  onStage,
-  type Stage,
+  type Proxied,
   storeTimeout,
-  Visitor,
-  visitors,
-} from './stage.ts'
+} from './behind-proxy.ts'
+import { startCountingApp } from './counting-app.ts'
+import { Visitor, visitors } from './visitors.ts'
 import { eventually, holdUps, listenersOf, openHandles, pause } from './watch.ts'
 
 /** A server that is not there: at the start, or every now and then. */
 export function outageCases(backend: Backend, server: () => Server): void {
   it('REL-02 server down at start: requests fail in time, and succeed once it is up, without a restart', async () => {
     await server().stop(backend.signals[0])
-    await onStage(
+    await behindProxy(
       backend,
       server(),
-      async (stage) => {
-        const { sessions } = stage
-        const site = await startSite(sessions)
+      async (proxied) => {
+        const { sessions } = proxied
+        const site = await startCountingApp(sessions)
         try {
           for (let round = 0; round < 3; round++) {
             await expectFault(() => sessions.ready())
@@ -40,7 +39,7 @@ export function outageCases(backend: Backend, server: () => Server): void {
           expect(site.errors).not.toEqual([])
           for (const error of site.errors) expectOutage(error)
           await server().start()
-          await stage.recovered()
+          await proxied.recovered()
           const { token, body } = await calmly(() => site.succeed('/add'))
           expect([body, token !== null]).toEqual(['1', true])
           expect(await calmly(() => site.succeed('/', { token }))).toMatchObject({ body: '1' })
@@ -57,19 +56,19 @@ export function outageCases(backend: Backend, server: () => Server): void {
   it(`REL-03 server restarted ${restarts} times in traffic: errors only during outages, nothing piles up${
     backend.durable ? ', nothing acknowledged is lost' : ''
   }`, async () => {
-    await onStage(backend, server(), async (stage) => {
-      const traffic = await startTraffic(stage.sessions)
+    await behindProxy(backend, server(), async (proxied) => {
+      const traffic = await startTraffic(proxied.sessions)
       const sizes: object[] = []
       for (let round = 0; round < restarts; round++) {
         traffic.outage(true)
         await server().stop(backend.signals[round % backend.signals.length])
         await pause(20)
         await server().start()
-        await stage.recovered()
+        await proxied.recovered()
         traffic.outage(false)
         await pause(100)
         // The first round has everything that a client needs.
-        if (round === 0 || round === restarts - 1) sizes.push(await settledSize(stage))
+        if (round === 0 || round === restarts - 1) sizes.push(await settledSize(proxied))
       }
       const { all, allowed, unexpected } = await traffic.stop()
       expect(unexpected).toEqual([])
@@ -86,15 +85,15 @@ export function outageCases(backend: Backend, server: () => Server): void {
   })
 
   it('a port that is closed and one that closes its connections are outages that end', async () => {
-    await onStage(backend, server(), async (stage) => {
-      const { sessions, proxy } = stage
+    await behindProxy(backend, server(), async (proxied) => {
+      const { sessions, proxy } = proxied
       const all = await visitors(sessions, 4)
       for (const fault of ['refuse', 'halfClose', 'cut'] as const) {
         await proxy[fault]()
         if (fault === 'refuse') for (const visitor of all) await expectFault(() => visitor.add())
         else await Promise.all(all.map((visitor) => visitor.add().catch(expectOutage)))
         await proxy.resume()
-        await stage.recovered()
+        await proxied.recovered()
         await Promise.all(all.map((visitor) => calmly(() => visitor.add())))
       }
       for (const visitor of all) await calmly(() => visitor.verify())
@@ -104,7 +103,7 @@ export function outageCases(backend: Backend, server: () => Server): void {
 }
 
 /** Eight visitors who never stop. */
-async function startTraffic(sessions: Stage['sessions']) {
+async function startTraffic(sessions: Proxied['sessions']) {
   const all = await visitors(sessions, 8)
   const allowed: unknown[] = []
   const unexpected: unknown[] = []
@@ -139,7 +138,7 @@ async function startTraffic(sessions: Stage['sessions']) {
 }
 
 /** What a client holds, when it has come to rest: what stays open only for a moment is not counted. */
-async function settledSize({ emitters, proxy }: Stage): Promise<object> {
+async function settledSize({ emitters, proxy }: Proxied): Promise<object> {
   const measure = () => ({ handles: openHandles(), listeners: listenersOf(emitters), connections: proxy.connections })
   let size = measure()
   await eventually(async () => {

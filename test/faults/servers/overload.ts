@@ -1,20 +1,21 @@
 import { expect, it } from 'vitest'
 import type { Server } from '../../services/process.ts'
-import { startSite } from './site.ts'
-import { type Backend, calmly, expectOutage, limitMs, onStage, storeTimeout, Visitor, visitors } from './stage.ts'
+import { type Backend, behindProxy, calmly, expectOutage, limitMs, storeTimeout } from './behind-proxy.ts'
+import { startCountingApp } from './counting-app.ts'
+import { Visitor, visitors } from './visitors.ts'
 import { eventually, pause, stopwatch, usedBytes } from './watch.ts'
 
 /** More than can be done. */
 export function overloadCases(backend: Backend, server: () => Server): void {
   it('REL-08 500 requests at once through a pool of 2, 30 % of the clients leave: success or 503 in time, then all is idle', async () => {
-    await onStage(
+    await behindProxy(
       backend,
       server(),
-      async (stage) => {
-        const { sessions, proxy, pool } = stage
+      async (proxied) => {
+        const { sessions, proxy, pool } = proxied
         // A session each: commits of one session wait for each other, and not for the pool.
         const all = await visitors(sessions, 500)
-        const site = await startSite(sessions)
+        const site = await startCountingApp(sessions)
         try {
           proxy.delay(20)
           const answers = await Promise.all(
@@ -45,7 +46,7 @@ export function overloadCases(backend: Backend, server: () => Server): void {
             expect(pool().open).toBeLessThanOrEqual(2)
           }
           proxy.delay(0)
-          await stage.recovered(2)
+          await proxied.recovered(2)
           if (pool !== undefined) expect(pool()).toEqual({ open: 2, idle: 2, waiting: 0 })
           await Promise.all(all.slice(0, 20).map((visitor) => calmly(() => visitor.add())))
           await Promise.all(all.slice(20).map((visitor) => visitor.verify().catch(expectOutage)))
@@ -58,12 +59,12 @@ export function overloadCases(backend: Backend, server: () => Server): void {
   })
 
   it('REL-09 requests that keep coming to a dead store: memory stays flat, and nothing is left waiting', async () => {
-    await onStage(backend, server(), async (stage) => {
-      const { sessions, proxy } = stage
+    await behindProxy(backend, server(), async (proxied) => {
+      const { sessions, proxy } = proxied
       const [one] = await visitors(sessions, 1)
       const hot = one?.token ?? null
       // Requests that had read their session when the store died, and want to save it: all of them the same.
-      const late = await Promise.all(Array.from({ length: 50 }, () => stage.open(hot)))
+      const late = await Promise.all(Array.from({ length: 50 }, () => proxied.open(hot)))
       for (const session of late) session.increment('count')
       proxy.stall()
       const used: number[] = []
@@ -90,7 +91,7 @@ export function overloadCases(backend: Backend, server: () => Server): void {
       // What a client keeps outside of the heap shows here, among much else.
       expect((resident.at(-1) ?? 0) - (resident[1] ?? 0)).toBeLessThan(64 * 1024 * 1024)
       await proxy.resume()
-      await stage.recovered()
+      await proxied.recovered()
       const elapsed = stopwatch()
       await sessions.close()
       expect(elapsed()).toBeLessThan(limitMs)

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Server } from '../../services/process.ts'
+import { type Backend, isLong } from './behind-proxy.ts'
 import { cutCases } from './cuts.ts'
 import { outageCases } from './outages.ts'
 import { overloadCases } from './overload.ts'
-import { type Backend, isLong } from './stage.ts'
 import { stallCases } from './stalls.ts'
 
 /** What every store on a server does when the server, or the way to it, fails. The server is the backend's own. */

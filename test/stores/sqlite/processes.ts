@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { bundleChild } from '../../faults/bundle.ts'
+import { bundleChild } from '../../fixtures/children.ts'
 import type { SqliteRuntime } from './runtimes.ts'
 
 type Child = ChildProcessByStdio<null, Readable, null>
@@ -28,7 +28,7 @@ export async function writeTogether(runtimes: readonly SqliteRuntime[], ms: numb
   const folder = mkdtempSync(join(tmpdir(), 'coatcheck-sqlite-'))
   const path = join(folder, 'sessions.db')
   const [writer, hog, inspector] = await Promise.all(
-    ['writer', 'hog', 'inspector'].map((name) => bundleChild(`../stores/sqlite/${name}.ts`)),
+    ['writer', 'hog', 'inspector'].map((name) => bundleChild(new URL(`./${name}.ts`, import.meta.url))),
   )
   const [first] = runtimes
   if (first === undefined) throw new Error('there is no runtime with SQLite')

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Listeners } from '../../../src/core/events.ts'
 import { createSessions } from '../../../src/index.ts'
-import { settle } from '../../adapters/apps/servers.ts'
+import { settle } from '../../fixtures/gate.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -26,7 +26,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fileStore } from '../../../src/stores/file/index.ts'
 import { manualClock } from '../../../src/testing/manual-clock.ts'
-import { bundleChild } from '../../faults/bundle.ts'
+import { bundleChild } from '../../fixtures/children.ts'
 
 const key = 'xs-0123456789-ABCDEF'
 const later = 4_000_000_000_000
@@ -253,7 +253,7 @@ describe('damage and faults', () => {
   it('REL-22 a disk that takes only a part is a fault, the old record stays, and nothing is left behind', async () => {
     const store = fileStore({ directory })
     await store.create(key, record)
-    const child = await bundleChild('children/file-limited.ts')
+    const child = await bundleChild(new URL('./children/file-limited.ts', import.meta.url))
     // 8 blocks of 512 or 1024 bytes: a file cannot grow beyond that.
     const shell = ['-c', 'ulimit -f 8; exec "$@"', 'sh', process.execPath, child, directory, key]
     const { stdout } = spawnSync('sh', shell, { encoding: 'utf8' })
@@ -263,7 +263,7 @@ describe('damage and faults', () => {
   })
 
   it.runIf(canMount)('REL-22 on a full disk a save is a fault, and sessions can still be ended and swept', async () => {
-    const child = await bundleChild('children/file-full-disk.ts')
+    const child = await bundleChild(new URL('./children/file-full-disk.ts', import.meta.url))
     const { stdout } = onSmallDisk(parent, process.execPath, child)
     expect(JSON.parse(stdout)).toEqual({ replaced: 'ENOSPC', versionAfter: 1, deleted: null, swept: 19, left: [] })
   })

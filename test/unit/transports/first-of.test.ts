@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Exchange } from '../../../src/contract/exchange.ts'
 import { cookieTransport, firstOf, headerTransport, queryTransport } from '../../../src/transports/index.ts'
+import { exchangeWith } from '../../fixtures/exchange.ts'
 
 const facts = { created: false, now: 0, expiresAt: 1, secure: true }
 const configInvalid = expect.objectContaining({ name: 'SessionError', code: 'CONFIG_INVALID' })
@@ -8,30 +8,15 @@ const cookie = cookieTransport()
 const header = headerTransport()
 const query = queryTransport({ tokenLeaksIntoLogsAndReferrers: true })
 
-function exchangeOf(request: Record<string, string> = {}, url = '/'): Exchange & { sent: [string, string][] } {
-  const sent: [string, string][] = []
-  return {
-    sent,
-    secure: true,
-    method: 'GET',
-    headersSent: false,
-    header: (name) => request[name] ?? null,
-    url: () => url,
-    responseHeader: () => null,
-    setHeader: (name, value) => void sent.push([name, value]),
-    append: (name, value) => void sent.push([name, value]),
-  }
-}
-
 describe('firstOf', () => {
   it('B8 looks in the order given and takes the candidates of the first that has any', () => {
     const transport = firstOf(cookie, query, header)
     const all = { cookie: '__Host-sid=c1; __Host-sid=c2', 'x-session-token': 'h' }
-    expect(transport.read(exchangeOf(all, '/?sid=q'))).toEqual(['c1', 'c2'])
-    expect(transport.read(exchangeOf({ 'x-session-token': 'h' }, '/?sid=q'))).toEqual(['q'])
-    expect(transport.read(exchangeOf({ 'x-session-token': 'h' }))).toEqual(['h'])
-    expect(transport.read(exchangeOf())).toEqual([])
-    expect(firstOf(header, cookie).read(exchangeOf(all))).toEqual(['h'])
+    expect(transport.read(exchangeWith({ headers: all, url: '/?sid=q' }))).toEqual(['c1', 'c2'])
+    expect(transport.read(exchangeWith({ headers: { 'x-session-token': 'h' }, url: '/?sid=q' }))).toEqual(['q'])
+    expect(transport.read(exchangeWith({ headers: { 'x-session-token': 'h' } }))).toEqual(['h'])
+    expect(transport.read(exchangeWith())).toEqual([])
+    expect(firstOf(header, cookie).read(exchangeWith({ headers: all }))).toEqual(['h'])
   })
 
   it.each([
@@ -53,19 +38,19 @@ describe('firstOf', () => {
     ],
   ])('B9 %s, once', (_title, request, url, name) => {
     const transport = firstOf(query, cookie, header)
-    const exchange = exchangeOf(request, url)
+    const exchange = exchangeWith({ headers: request, url })
     transport.write(exchange, 'new', facts)
     transport.clear(exchange, facts)
-    expect(exchange.sent.map(([sentName]) => sentName)).toEqual([name, name])
-    expect(exchange.sent[0]?.[1]).toContain('new')
-    expect(exchange.sent[1]?.[1]).not.toContain('new')
+    expect(exchange.calls.map(([, sentName]) => sentName)).toEqual([name, name])
+    expect(exchange.calls[0]?.[2]).toContain('new')
+    expect(exchange.calls[1]?.[2]).not.toContain('new')
   })
 
   it('B9 a client that came by the header of one and got its answer can go on with it', () => {
     const transport = firstOf(cookie, header)
-    const exchange = exchangeOf({ 'x-session-token': 'old' })
+    const exchange = exchangeWith({ headers: { 'x-session-token': 'old' } })
     transport.write(exchange, 'new', facts)
-    expect(transport.read(exchangeOf(Object.fromEntries(exchange.sent)))).toEqual(['new'])
+    expect(transport.read(exchangeWith({ headers: Object.fromEntries(exchange.sent) }))).toEqual(['new'])
   })
 
   it('has the name of the first and varies with all, each once', () => {
@@ -78,7 +63,7 @@ describe('firstOf', () => {
 
   it('nests', () => {
     const transport = firstOf(query, firstOf(header, cookie))
-    const exchange = exchangeOf({ cookie: '__Host-sid=c' })
+    const exchange = exchangeWith({ cookie: '__Host-sid=c' })
     expect(transport.read(exchange)).toEqual(['c'])
     transport.clear(exchange, facts)
     expect(exchange.sent.map(([name]) => name)).toEqual(['set-cookie'])

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Exchange } from '../../../src/contract/exchange.ts'
 import { queryTransport } from '../../../src/transports/query.ts'
+import { exchangeWith } from '../../fixtures/exchange.ts'
 
 /** UTF-16 code units of all kinds, lone surrogates included, most of them such as a header has. */
 const anyText = fc
@@ -12,20 +12,8 @@ const facts = { created: true, now: 0, expiresAt: 1, secure: true }
 const configInvalid = expect.objectContaining({ name: 'SessionError', code: 'CONFIG_INVALID' })
 const accepted = { tokenLeaksIntoLogsAndReferrers: true } as const
 
-function exchangeOf(url: string): Exchange & { sent: string[] } {
-  const sent: string[] = []
-  return {
-    sent,
-    secure: true,
-    method: 'GET',
-    headersSent: false,
-    header: () => 'sid=from-header',
-    url: () => url,
-    responseHeader: () => null,
-    setHeader: (name) => void sent.push(name),
-    append: (name) => void sent.push(name),
-  }
-}
+const exchangeOf = (url: string) =>
+  exchangeWith({ url, cookie: 'sid=from-header', headers: { 'x-session-token': 'from-header', sid: 'from-header' } })
 
 describe('queryTransport', () => {
   it('B8 cannot be built without saying that the token leaks', () => {
@@ -59,7 +47,7 @@ describe('queryTransport', () => {
     const exchange = exchangeOf('/?sid=abc')
     transport.write(exchange, 'def', facts)
     transport.clear(exchange, facts)
-    expect(exchange.sent).toEqual([])
+    expect(exchange.calls).toEqual([])
     expect([transport.name, transport.readOnly, transport.vary]).toEqual(['sid', true, null])
   })
 

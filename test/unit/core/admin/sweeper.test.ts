@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startSweeper } from '../../../../src/core/admin/sweeper.ts'
 import { createSessions, type SessionEvents } from '../../../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../../../src/testing/index.ts'
-import { tokenWith } from '../../../security/stage.ts'
+import { tokenWith } from '../../../fixtures/visits.ts'
 
 const minute = 60_000
 const middle = () => Uint8Array.of(127.5)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CommitQueue, type Lane } from '../../../../src/core/keyed/queue.ts'
 import { SessionError } from '../../../../src/errors.ts'
-import { gate, settle } from '../../../adapters/apps/servers.ts'
+import { gate, settle } from '../../../fixtures/gate.ts'
 
 const outage = new SessionError('STORE_TIMEOUT', 'no answer')
 const record = (version: number) => ({ payload: 'p', version, expiresAt: 1 })

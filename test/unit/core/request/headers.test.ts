@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isSecure } from '../../../../src/core/request/headers.ts'
 import { createSessions, type Session, type Transport } from '../../../../src/index.ts'
-import { exchangeWith } from '../../../security/stage.ts'
+import { exchangeWith } from '../../../fixtures/exchange.ts'
 
 /** The headers of a response on which the application had set some. */
 async function headersAfter(
@@ -10,7 +10,7 @@ async function headersAfter(
   transport?: Transport,
 ): Promise<Record<string, string>> {
   const sessions = createSessions(transport === undefined ? {} : { transport })
-  const exchange = exchangeWith({}, { response })
+  const exchange = exchangeWith({ response })
   const session = await sessions.open(exchange)
   await work(session)
   await sessions.commit(session)
@@ -85,7 +85,7 @@ describe('Cache-Control', () => {
 
 describe('isSecure', () => {
   const over = (secure: boolean, forwarded?: string) =>
-    exchangeWith(forwarded === undefined ? {} : { 'x-forwarded-proto': forwarded }, { secure })
+    exchangeWith({ secure, ...(forwarded !== undefined && { headers: { 'x-forwarded-proto': forwarded } }) })
 
   it('SEC-20 a TLS connection is secure whatever is forwarded', () => {
     for (const trust of [0, 1, 2]) expect(isSecure(over(true, 'http'), trust)).toBe(true)

@@ -5,8 +5,8 @@ import type { StoreCallOptions } from '../../../../src/contract/store.ts'
 import { Guard, guardListing, guardStore } from '../../../../src/core/store/deadline.ts'
 import type { SessionError } from '../../../../src/errors.ts'
 import { faultyStore, memoryStore } from '../../../../src/testing/index.ts'
-import { gate } from '../../../adapters/apps/servers.ts'
-import { bundleChild } from '../../../faults/bundle.ts'
+import { bundleChild } from '../../../fixtures/children.ts'
+import { gate } from '../../../fixtures/gate.ts'
 
 const timeout = 2000
 
@@ -218,7 +218,7 @@ describe('a process with idle sessions', () => {
   it.each(['answered', 'failed', 'timed-out', 'sweeping'])(
     'REL-33 ends by itself within a second: %s',
     async (mode) => {
-      const child = await bundleChild('../unit/core/children/idle.ts')
+      const child = await bundleChild(new URL('../children/idle.ts', import.meta.url))
       const idle = spawn(process.execPath, [child, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
       let output = ''
       idle.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -6,7 +6,7 @@ import type { Sessions } from '../../../src/index.ts'
 import { stopwatch } from './watch.ts'
 
 /** What came back. */
-export interface SiteAnswer {
+export interface AppAnswer {
   /** 0 if the client went away before. */
   readonly status: number
   readonly body: string
@@ -17,11 +17,11 @@ export interface SiteAnswer {
 }
 
 /** An Express application: `/add` counts in the session, `/` shows the number. */
-export interface Site {
+export interface CountingApp {
   /** Asks on a connection of its own. With `abortAfter` ms the client goes away. */
-  ask(path: string, options?: { readonly token?: string | null; readonly abortAfter?: number }): Promise<SiteAnswer>
+  ask(path: string, options?: { readonly token?: string | null; readonly abortAfter?: number }): Promise<AppAnswer>
   /** As `ask`; throws what the application was told when the answer is not 200. */
-  succeed(path: string, options?: { readonly token?: string | null }): Promise<SiteAnswer>
+  succeed(path: string, options?: { readonly token?: string | null }): Promise<AppAnswer>
   /** Errors that reached the application's error handler or `onError`. */
   readonly errors: unknown[]
   /** How long each request took from its arrival to its answer, in ms, less those in which this process was held up. */
@@ -29,7 +29,7 @@ export interface Site {
   close(): Promise<void>
 }
 
-export async function startSite(sessions: Sessions): Promise<Site> {
+export async function startCountingApp(sessions: Sessions): Promise<CountingApp> {
   const errors: unknown[] = []
   const served: number[] = []
   const app = express()
@@ -49,7 +49,7 @@ export async function startSite(sessions: Sessions): Promise<Site> {
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
 
-  const site: Site = {
+  const site: CountingApp = {
     errors,
     served,
     async succeed(path, options) {

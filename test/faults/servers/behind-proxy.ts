@@ -62,7 +62,7 @@ export interface Backend {
 export type Operation = 'read' | 'create' | 'replace' | 'touch' | 'delete'
 
 /** Everything one case works on. */
-export interface Stage extends Connection {
+export interface Proxied extends Connection {
   readonly server: Server
   readonly proxy: TcpProxy
   readonly sessions: Sessions
@@ -78,10 +78,10 @@ export interface Stage extends Connection {
 }
 
 /** Runs a case on a client of its own, and fails if anything went wrong behind its back. */
-export async function onStage(
+export async function behindProxy(
   backend: Backend,
   server: Server,
-  work: (stage: Stage) => Promise<void>,
+  work: (proxied: Proxied) => Promise<void>,
   { poolSize = 4, direct = false } = {},
 ): Promise<void> {
   const watch = watchProcess()
@@ -98,7 +98,7 @@ export async function onStage(
     Object.defineProperty(order.lost, 'count', { get: () => reply.count })
   })
   const sessions = createSessions({ store, storeTimeout })
-  const stage: Stage = {
+  const proxied: Proxied = {
     ...connection,
     server,
     proxy,
@@ -121,8 +121,8 @@ export async function onStage(
     },
   }
   try {
-    if (!direct) await stage.recovered()
-    await work(stage)
+    if (!direct) await proxied.recovered()
+    await work(proxied)
     expect(watch.faults).toEqual([])
   } finally {
     await proxy.resume()
@@ -165,60 +165,6 @@ export function expectOutage(error: unknown): void {
   expect(error).toMatchObject({ status: 503, code: expect.stringMatching(/^STORE_(FAILED|TIMEOUT)$/) })
 }
 
-/** Someone whose session counts visits, and who knows what was acknowledged. */
-export class Visitor {
-  readonly #sessions: Sessions
-  token: string | null = null
-  /** Additions that were acknowledged since the session began. */
-  acknowledged = 0
-  /** Additions of which nobody knows whether they happened. */
-  unknown = 0
-  /** How often the session was gone. */
-  lost = 0
-
-  constructor(sessions: Sessions) {
-    this.#sessions = sessions
-  }
-
-  /** One request. Throws what the engine throws, and on a number that can not be. */
-  async add(also: (session: Session) => void = () => undefined): Promise<void> {
-    const session = await this.#sessions.open(this.token)
-    if (this.token !== null && session.isNew) this.#begin()
-    session.increment('count')
-    also(session)
-    this.unknown += 1
-    const { outcome, token } = await this.#sessions.commit(session)
-    this.unknown -= 1
-    if (outcome === 'gone') return this.#begin()
-    if (token !== null) {
-      // What was tried before under no token went to sessions that nobody will ever see.
-      if (outcome === 'created') this.unknown = 0
-      this.token = token
-    }
-    this.acknowledged += 1
-    this.#check(session.get('count'))
-  }
-
-  /** Looks without adding. */
-  async verify(): Promise<void> {
-    const session = await this.#sessions.open(this.token)
-    if (session.isNew) this.#begin()
-    else this.#check(session.get('count'))
-  }
-
-  #check(count: unknown): void {
-    const facts = `${this.acknowledged} acknowledged, ${this.unknown} unknown`
-    expect(count, facts).toBeGreaterThanOrEqual(this.acknowledged)
-    expect(count, facts).toBeLessThanOrEqual(this.acknowledged + this.unknown)
-  }
-
-  #begin(): void {
-    if (this.token !== null) this.lost += 1
-    this.token = null
-    this.acknowledged = this.unknown = 0
-  }
-}
-
 /**
  * For what has to succeed: on a machine that is so busy that the server, or this process, does not run for the length of
  * a deadline, it gets another chance, and a client that takes that for an outage the time to connect. Whatever else fails,
@@ -234,14 +180,4 @@ export async function calmly<Answer>(work: () => Promise<Answer>): Promise<Answe
       await pause(50 * 2 ** tries)
     }
   }
-}
-
-/** Visitors that have a session each. */
-export async function visitors(sessions: Sessions, count: number): Promise<Visitor[]> {
-  const all = Array.from({ length: count }, () => new Visitor(sessions))
-  // Few at a time: the pool may be small, and the machine busy.
-  for (let first = 0; first < count; first += 20) {
-    await Promise.all(all.slice(first, first + 20).map((visitor) => calmly(() => visitor.add())))
-  }
-  return all
 }

@@ -1,5 +1,5 @@
 /** Replaces a record by one that is larger than this process may write: `<directory> <key>`. Prints the error's code. */
-import { fileStore } from '../../../src/stores/file/index.ts'
+import { fileStore } from '../../../../src/stores/file/index.ts'
 
 const [directory = '', key = ''] = process.argv.slice(2)
 const large = { payload: 'x'.repeat(100_000), version: 2, expiresAt: 4_000_000_000_000 }

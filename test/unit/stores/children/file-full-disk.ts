@@ -1,7 +1,7 @@
 /** Fills the disk of a store and prints, as JSON, what can still be done: `<directory>`, with a small disk to itself. */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileStore } from '../../../src/stores/file/index.ts'
+import { fileStore } from '../../../../src/stores/file/index.ts'
 
 const [directory = ''] = process.argv.slice(2)
 const store = fileStore({ directory })

@@ -3,34 +3,34 @@ import { startPostgres } from '../services/postgres.ts'
 import { type Server, temporaryFolder } from '../services/process.ts'
 import { proxyTo } from '../services/proxy.ts'
 import { startRedis } from '../services/redis.ts'
-import type { Stage } from './cases.ts'
+import type { TargetUnderFaults } from './cases.ts'
 import type { Target } from './job.ts'
 import { storeTimeoutMs } from './run.ts'
 import { type Reached, serverFaults } from './server-faults.ts'
 
 /** A folder. There is no server to fail; a client may be stopped or killed while it holds a lock. */
-export async function fileStage(): Promise<Stage> {
+export async function fileTarget(): Promise<TargetUnderFaults> {
   return { target: { through: 'file', at: temporaryFolder('history') }, faults: [], close: async () => undefined }
 }
 
 /** A PostgreSQL whose commits survive a kill. */
-export async function postgresStage(through: 'pg' | 'postgres'): Promise<Stage> {
+export async function postgresTarget(through: 'pg' | 'postgres'): Promise<TargetUnderFaults> {
   const server = await startPostgres(['-c', 'synchronous_commit=on'])
   // Killed at once, it would leave workers behind that its successor has to wait for.
-  return serverStage(through, server, { ending: 'SIGQUIT', workers: () => postgresWorkers(server.port) })
+  return serverTarget(through, server, { ending: 'SIGQUIT', workers: () => postgresWorkers(server.port) })
 }
 
 /** A Redis that has written each command to its log before it answers. */
-export async function redisStage(through: 'redis' | 'ioredis'): Promise<Stage> {
+export async function redisTarget(through: 'redis' | 'ioredis'): Promise<TargetUnderFaults> {
   const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always'])
-  return serverStage(through, server, { ending: 'SIGKILL' })
+  return serverTarget(through, server, { ending: 'SIGKILL' })
 }
 
-async function serverStage(
+async function serverTarget(
   through: Target['through'],
   server: Server,
   reached: Pick<Reached, 'ending' | 'workers'>,
-): Promise<Stage> {
+): Promise<TargetUnderFaults> {
   const proxy = await proxyTo(server.port)
   return {
     target: { through, at: proxy.port },
