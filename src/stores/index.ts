@@ -140,7 +140,7 @@ function knownSchemes(): string {
 
 function isStore(store: unknown): boolean {
   if (typeof store !== 'object' || store === null) return false
-  const methods = 'sealed' in store ? ['seal', 'unseal'] : ['read', 'create', 'replace', 'touch', 'delete']
+  const methods = 'sealed' in store ? ['persistence'] : ['read', 'create', 'replace', 'touch', 'delete']
   return methods.every((method) => typeof Reflect.get(store, method) === 'function')
 }
 

@@ -170,7 +170,7 @@ describe('the start of a session', () => {
       const expired: unknown[] = []
       const stricter = stage.sessions({ absoluteTimeout: '15m', on: { expired: (event) => void expired.push(event) } })
       expect(await stricter.open(token)).toMatchObject({ isNew: true })
-      expect(expired).toEqual([{ type: 'expired', at: stage.clock(), id: session.id }])
+      expect(expired).toEqual([{ type: 'expired', at: stage.clock(), id: session.id, root: session.root }])
     },
   )
 })

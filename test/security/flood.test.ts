@@ -105,14 +105,14 @@ describe('limits', () => {
     }
     await expect(token({ keys: 3 }, { a: 1, b: 2, c: 3 })).resolves.toMatch(/./)
     await expect(token({ keys: 2 }, { a: 1, b: 2, c: 3 })).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' })
-    // The payload is {"v":1,"c":1893456000000,"d":{"a":"..."}}: 38 bytes and the text.
+    // The payload is {"v":1,"c":1893456000000,"o":"<22>","w":"<14>"} above {"d":{"a":"..."}}: 90 bytes and the text.
     for (const [text, bytes] of [
       ['x'.repeat(62), 62],
       ['€'.repeat(20), 60],
       ['\u{1f600}'.repeat(15), 60],
       ['"'.repeat(31), 62],
     ] as const) {
-      const most = 38 + bytes
+      const most = 90 + bytes
       await expect(token({ recordBytes: most }, { a: text })).resolves.toMatch(/./)
       await expect(token({ recordBytes: most - 1 }, { a: text })).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' })
     }
@@ -206,7 +206,7 @@ describe('work before authentication', () => {
     if (entry === undefined) throw new Error('nothing was stored')
     // A mark that leads to itself, sealed with whatever an attacker with a dump could write.
     const now = Date.now()
-    const retired = { v: 1, c: now, x: { a: now, n: entry.key, s: 'A'.repeat(10_000) } }
+    const retired = { v: 1, x: { a: now, o: '', n: entry.key, s: 'A'.repeat(10_000) } }
     const mark = { ...entry.record, version: 2, payload: JSON.stringify(retired) }
     await store.replace(entry.key, mark, 1)
     store.calls.length = 0

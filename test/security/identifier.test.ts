@@ -23,10 +23,10 @@ describe('entropy', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     vi.spyOn(Date, 'now').mockReturnValue(1_800_000_000_000)
     vi.spyOn(performance, 'now').mockReturnValue(1)
-    const { mint } = createTokens({}, 'sid', [], secureRandom)
+    const { draw } = createTokens({}, 'sid', [], secureRandom)
     // The first 128 bits have to do.
     const seen = new Set<string>()
-    for (let count = 0; count < total; count++) seen.add(mint().slice(0, 22))
+    for (let count = 0; count < total; count++) seen.add(draw().slice(0, 22))
     expect(seen.size).toBe(total)
   })
 
@@ -72,12 +72,12 @@ describe('entropy', () => {
   })
 
   it('SEC-02 a token is 256 random bits, no bit of which is biased', () => {
-    const { mint } = createTokens({}, 'sid', [], secureRandom)
+    const { draw } = createTokens({}, 'sid', [], secureRandom)
     const sample = 20_000
     const ones = new Array<number>(256).fill(0)
     const bytes = new Array<number>(256).fill(0)
     for (let count = 0; count < sample; count++) {
-      const drawn = fromBase64Url(mint())
+      const drawn = fromBase64Url(draw())
       if (drawn?.length !== 32) throw new Error(`a token decodes to ${drawn?.length} bytes`)
       for (const [at, byte] of drawn.entries()) {
         bytes[byte] = (bytes[byte] ?? 0) + 1

@@ -214,8 +214,9 @@ async function everything(stage: Stage, record: Transcript): Promise<void> {
           if (operation === 'delete') session.destroy()
           if (operation !== 'touch') session.set('note', canary)
         })
-      // A touch that failed is an event and no error.
-      if (operation === 'touch') await attempt()
+      // A touch that failed is an event and no error; a write whose acknowledgement alone was lost is found.
+      const found = fault === 'loseReply' && (operation === 'create' || operation === 'replace')
+      if (operation === 'touch' || found) await attempt()
       else await record.fails(attempt)
       store.faults.clear()
     }
@@ -492,16 +493,18 @@ describe('events', () => {
     const events: Record<string, unknown>[] = []
     const on = Object.fromEntries(names.map((name) => [name, (event: object) => events.push({ ...event })]))
     const node = (more: SessionsOptions = {}) => createSessions({ store, clock, on, ...options, ...more })
+    const roots = new Set<unknown>()
     const taken = () =>
-      events.splice(0).map(({ at, ...rest }) => {
+      events.splice(0).map(({ at, root, ...rest }) => {
         expect(at).toBe(clock())
+        if (root !== undefined) roots.add(root)
         return rest
       })
-    return { store, clock, node, sessions: node(), taken }
+    return { store, clock, node, sessions: node(), taken, roots }
   }
 
   it('SEC-89 tell the life of a session, with times, handles and owners', async () => {
-    const { sessions, clock, taken } = noted()
+    const { sessions, clock, taken, roots } = noted()
     const begun = await sessions.open(null)
     begun.set('note', canary)
     const id = begun.id
@@ -534,19 +537,21 @@ describe('events', () => {
     const late = await sessions.open(second)
     late.set('note', 'late')
     await visit(sessions, second, (session) => session.logout())
-    expect(taken()).toEqual([{ type: 'destroyed', id: login.id, userId: 'ada' }])
+    expect(taken()).toEqual([{ type: 'destroyed', id: login.id, userId: 'ada', reason: 'logout', by: 'ada' }])
     await sessions.commit(late)
     expect(taken()).toEqual([
       { type: 'conflict', id: login.id, attempts: 1 },
-      { type: 'gone', id: login.id },
+      { type: 'gone', id: login.id, userId: 'ada' },
     ])
+    // All of it was about one session, whatever id it had.
+    expect([...roots]).toEqual([begun.root])
 
     const third = await sessions.open(null)
     third.login('bob')
     await sessions.commit(third)
     expect(taken()).toEqual([{ type: 'created', id: third.id, userId: 'bob' }])
-    await sessions.revoke(third.id)
-    expect(taken()).toEqual([{ type: 'destroyed', id: third.id, userId: 'bob' }])
+    await sessions.revoke(third.id, { by: 'support' })
+    expect(taken()).toEqual([{ type: 'destroyed', id: third.id, userId: 'bob', reason: 'revoke', by: 'support' }])
     // The mark of the retired token.
     clock.advance(minute)
     await sessions.sweep()

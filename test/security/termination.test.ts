@@ -212,9 +212,8 @@ describe('an ended session', () => {
           expect(session.isNew).toBe(true)
           const { token: issued } = await sessions.commit(session)
           const live = (await sessions.list()).sessions.map((each) => each.data)
-          // A move that failed half-way leaves a record that nobody has a token for.
-          const orphan = fault === 'fail' && /after it was stored|sign-in/.test(what) ? [{ name: 'Ada' }] : []
-          expect(new Set(live), fault).toEqual(new Set([...(data === null ? [] : [data]), ...orphan]))
+          // Nor does a move that failed half-way leave a record that nobody has a token for.
+          expect(live, fault).toEqual(data === null ? [] : [data])
           expect(await shown(sessions, token)).toBeNull()
           expect(issued === null).toBe(data === null)
           if (issued !== null) expect(await shown(sessions, issued)).toEqual(data)
@@ -234,7 +233,11 @@ describe('an ended session', () => {
         const [session, late] = [await sessions.open(token), await sessions.open(token)]
         session.destroy()
         store.faults[fault](operation, { times: 1 })
-        await expect(sessions.commit(session)).rejects.toMatchObject({ code: 'STORE_FAILED' })
+        // A tombstone that was stored is found, though its acknowledgement was lost.
+        const found = operation === 'replace' && fault === 'loseReply'
+        const ending = sessions.commit(session)
+        if (found) expect((await ending).outcome).toBe('ended')
+        else await expect(ending).rejects.toMatchObject({ code: 'STORE_FAILED' })
         late.set('late', true)
         const { outcome } = await sessions.commit(late)
         const nothingDone = operation === 'replace' && fault === 'fail'

@@ -7,44 +7,75 @@ import type { EngineParts } from '../engine.ts'
  * Replaces a record; when the store fails, looks whether it did so all the same.
  *
  * A connection that breaks after the server has applied a write is the most common fault there is. Every payload is
- * unique, so finding it means that it was stored. A call that ran out of time is not looked after: the store would be
- * waited for twice.
+ * unique, so finding it means that it was stored.
  */
 export function replaceKnown(
-  { store }: EngineParts,
+  engine: EngineParts,
   key: string,
   record: StoredRecord,
   version: number,
 ): Eventually<boolean> {
+  const started = performance.now()
   return attempt(
-    () => store.replace(key, record, version),
-    (error) => orStored(store, key, record, error),
+    () => engine.store.replace(key, record, version),
+    (error) => orStored(engine, key, record, started, error),
   )
 }
 
 /** Inserts a record, likewise. */
-export function createKnown({ store }: EngineParts, key: string, record: StoredRecord): Eventually<boolean> {
+export function createKnown(engine: EngineParts, key: string, record: StoredRecord): Eventually<boolean> {
+  const started = performance.now()
   return attempt(
-    () => store.create(key, record),
-    (error) => orStored(store, key, record, error),
+    () => engine.store.create(key, record),
+    (error) => orStored(engine, key, record, started, error),
   )
 }
+
+/** Whether a write is known to have failed, rather than not known to have been stored. */
+export function isKnownToFail(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && failed.has(error)
+}
+
+const failed = new WeakSet<object>()
 
 /** Removes what nobody has a token for, without waiting: if that fails as well, it expires. */
 export function abandon({ store, queue }: EngineParts, key: string): void {
   // The failure was reported as an event.
-  const removed = Promise.resolve(
-    attempt(
-      () => store.delete(key),
-      () => undefined,
+  void queue.watch(
+    Promise.resolve(
+      attempt(
+        () => store.delete(key),
+        () => undefined,
+      ),
     ),
   )
-  void queue.watch(removed.catch(() => undefined))
 }
 
-async function orStored(store: EngineParts['store'], key: string, record: StoredRecord, error: unknown): Promise<true> {
+async function orStored(
+  { store, settings }: EngineParts,
+  key: string,
+  record: StoredRecord,
+  started: number,
+  error: unknown,
+): Promise<true> {
   if (!(error instanceof SessionError) || error.code !== 'STORE_FAILED') throw error
-  const present = await Promise.resolve(store.read(key)).catch(() => null)
+  // The request has waited for the store once, and is promised an answer within that time.
+  const present = await within(settings.storeTimeout - (performance.now() - started), () => store.read(key))
   if (present?.payload === record.payload) return true
+  if (present !== undefined) failed.add(error)
   throw error
+}
+
+/** What the work results in, undefined if it fails or takes longer. */
+async function within<Result>(ms: number, work: () => Eventually<Result>): Promise<Result | undefined> {
+  if (ms <= 0) return undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  // A failure counts as nothing known; the guard has reported it.
+  const done = Promise.resolve(attempt(work, () => undefined))
+  const result = await Promise.race([done, late])
+  clearTimeout(timer)
+  return result
 }

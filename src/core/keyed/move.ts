@@ -1,5 +1,4 @@
 import type { StoredRecord } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
 import type { EngineParts } from '../engine.ts'
 import { type Base, type ChangeSet, isEmpty, type Written } from '../persistence.ts'
 import { identityOf, underNewKey } from '../record/contents.ts'
@@ -9,7 +8,7 @@ import { type Frozen, fits, pack, packTombstone, rememberedUntil } from '../reco
 import { idOf } from '../token.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf, sealSuccessor } from './current.ts'
-import { abandon, replaceKnown } from './known.ts'
+import { abandon, isKnownToFail, replaceKnown } from './known.ts'
 import { placeRecord } from './place.ts'
 import type { Lane } from './queue.ts'
 import { type Made, remake } from './remake.ts'
@@ -48,30 +47,21 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
   let made = first
   let successor = await placeRecord(engine, packRotated(engine, made, 1), null)
   const sealedNext = job.automatic ? await sealSuccessor(token, successor.token) : undefined
-  try {
-    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-      const latest = await retire(job, made, successor.key, sealedNext)
-      lane.latest = latest
-      if (tombstoneIn(latest)?.next === successor.key) return arrived(job, made, successor)
-      await onConflict(engine, key, attempt)
-      const next = await bringUp(job, made, latest)
-      if ('kind' in next) {
-        abandon(engine, successor.key)
-        return next
-      }
-      made = next
-      successor = await rewriteSuccessor(engine, successor, made)
+  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+    const latest = await retire(job, made, successor.key, sealedNext)
+    lane.latest = latest
+    if (tombstoneIn(latest)?.next === successor.key) return arrived(job, made, successor)
+    await onConflict(engine, key, attempt)
+    const next = await bringUp(job, made, latest)
+    if ('kind' in next) {
+      await engine.store.delete(successor.key)
+      return next
     }
-    throw conflictError()
-  } catch (error) {
-    // A tombstone that is stored later than the store was waited for leads whoever holds the old token there.
-    if (!(job.automatic && isTimeout(error))) abandon(engine, successor.key)
-    throw error
+    made = next
+    successor = await rewriteSuccessor(engine, successor, made)
   }
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof SessionError && error.code === 'STORE_TIMEOUT'
+  await engine.store.delete(successor.key)
+  throw conflictError()
 }
 
 /** What the old key holds after the attempt to put a tombstone there. */
@@ -83,9 +73,19 @@ async function retire(
 ): Promise<StoredRecord | null> {
   const left = { root: frozen.facts.root, next, ...(sealedNext !== undefined && { sealedNext }) }
   const tombstone = packTombstone(engine, base.record, left, rememberedUntil(engine, frozen.facts, automatic))
-  return (await replaceKnown(engine, base.key, tombstone, base.record.version))
-    ? tombstone
-    : engine.store.read(base.key)
+  const replace = async () => replaceKnown(engine, base.key, tombstone, base.record.version)
+  const replaced = await replace()
+    .catch((error: unknown) => {
+      // The write may yet reach the store, after the look for it: then the second one finds the version changed.
+      if (isKnownToFail(error)) return replace()
+      throw error
+    })
+    .catch((error: unknown) => {
+      // As long as the tombstone may still be stored, what it leads to must stay.
+      if (isKnownToFail(error)) abandon(engine, next)
+      throw error
+    })
+  return replaced ? tombstone : engine.store.read(base.key)
 }
 
 /** The changes on what the old key holds now, or what became of the session. */

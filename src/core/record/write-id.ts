@@ -2,6 +2,7 @@ import { toBase64Url } from '../../crypto/base64url.ts'
 import { secureRandom } from '../../crypto/random.ts'
 
 const prefixBytes = 6
+const countLength = 6
 
 let prefix = ''
 let count = 0
@@ -14,5 +15,6 @@ let count = 0
  */
 export function nextWriteId(): string {
   if (prefix === '') prefix = toBase64Url(secureRandom(prefixBytes))
-  return `${prefix}.${(count++).toString(36)}`
+  // Of one length, so that what fits into a record today fits tomorrow.
+  return prefix + (count++).toString(36).padStart(countLength, '0')
 }

@@ -3,6 +3,7 @@
  * at once, and prints what came of each. Prints `{}` when it is ready.
  */
 import { createInterface } from 'node:readline'
+import { parsePayload } from '../../../src/core/record/wire.ts'
 import { keyHash } from '../../../src/crypto/keys.ts'
 import { createSessions, richCodec, type Session, SessionError } from '../../../src/index.ts'
 import type { View } from '../history.ts'
@@ -97,17 +98,18 @@ async function visit(job: Job, seen: Seen): Promise<void> {
   if (changes) seen.left ??= viewOf(session, [])
 }
 
-/** Follows the marks that retired keys leave, as only somebody with access to the store can. */
+/** Follows the tombstones under retired keys, as only somebody with access to the store can. */
 async function audit(job: Job, seen: Seen): Promise<void> {
   let key: string | undefined = await keyHash('__Host-sid', null)(job.token ?? '')
   seen.saw = null
   while (key !== undefined) {
     const record = await backend.read(key)
-    const envelope = record === null ? null : codec.decode(record.payload)
-    key = envelope?.retired?.next
-    if (envelope === null || envelope.retired !== undefined) continue
-    const messages = job.messages.map((message) => [message, Object.hasOwn(envelope.flash ?? {}, message)] as const)
-    seen.saw = { ...dataOf(envelope.data as Data, envelope.userId), messages: Object.fromEntries(messages) }
+    const parsed = record === null ? null : parsePayload(record.payload)
+    key = parsed?.kind === 'tombstone' ? parsed.tombstone.next : undefined
+    const values = parsed?.kind === 'session' ? codec.decode(parsed.values) : null
+    if (parsed?.kind !== 'session' || values === null) continue
+    const messages = job.messages.map((message) => [message, Object.hasOwn(values.flash ?? {}, message)] as const)
+    seen.saw = { ...dataOf(values.data as Data, parsed.facts.userId), messages: Object.fromEntries(messages) }
   }
 }
 

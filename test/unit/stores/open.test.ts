@@ -107,7 +107,7 @@ describe('openStore', () => {
 
   it('cookie: is the sealed cookie, which keeps nothing', async () => {
     for (const store of [await openStore('cookie:'), await openStore('cookie://')]) {
-      expect(store).toMatchObject({ name: 'sealed-cookie', sealed: true, revocable: false })
+      expect(store).toMatchObject({ name: 'sealed-cookie', sealed: true })
       await store.close()
     }
   })
