@@ -46,8 +46,8 @@ export interface ChangeSet {
   readonly frozen: Frozen
   /** The ids of the writes that were tried for it; the persistence adds to them. */
   readonly writeIds: string[]
-  /** Earlier sets that these changes begin with, whose writes may have been applied although they failed. */
-  readonly doubtful: readonly ChangeSet[]
+  /** The set that these changes begin with, whose writes may have been applied although they failed. */
+  readonly tried: ChangeSet | null
 }
 
 /** What became of a change set. */

@@ -3,9 +3,12 @@ import { getOwn, setOwn } from '../../values/safe-object.ts'
 import type { ChangeSet } from '../persistence.ts'
 import type { Contents } from '../record/contents.ts'
 import type { Facts } from '../record/wire.ts'
-import { apply, type Change } from './change.ts'
+import { apply, type Change, identityIn } from './change.ts'
 import { withChanges } from './flash.ts'
 import { HandedOut } from './handed-out.ts'
+
+// Most requests change nothing.
+const none: Change[] = []
 
 /**
  * What one request has changed since its session was stored, and what the session looks like with it.
@@ -17,7 +20,7 @@ import { HandedOut } from './handed-out.ts'
 export class ChangeLog {
   readonly #codec: Codec
   readonly #contents: Contents
-  #pending: Change[] = []
+  #pending: Change[] = none
   #handedOut: HandedOut | null = null
 
   constructor(codec: Codec, contents: Contents) {
@@ -50,7 +53,7 @@ export class ChangeLog {
     if ('key' in change) this.#collectKey(change.key)
     else this.#collect()
     apply(this.#contents, change)
-    this.#pending.push(change)
+    this.#remember(change)
     if (this.#handedOut === null || change.op === 'regenerate') return
     if ('key' in change) return this.#handedOut.forget(change.key)
     for (const key of this.#handedOut.keys()) {
@@ -68,7 +71,7 @@ export class ChangeLog {
   /** The changes that a commit is to store. */
   take(): readonly Change[] {
     this.#collect()
-    return [...this.#pending]
+    return this.#pending.slice()
   }
 
   /** The values of these changes were frozen: what the application does to its objects from now on is another change. */
@@ -89,13 +92,12 @@ export class ChangeLog {
   stored({ changes, flash }: Pick<ChangeSet, 'changes' | 'flash'>, facts: Facts): void {
     this.drop(changes.length)
     this.#contents.flash = withChanges(this.#contents.flash, flash)
-    const signsIn = this.#pending.some(({ op }) => op === 'login')
-    this.#contents.facts = signsIn ? signedIn(facts, this.#contents.facts) : facts
+    this.#contents.facts = identityIn(this.#pending) === 'login' ? signedIn(facts, this.#contents.facts) : facts
   }
 
   /** The first `count` changes were given up, or are stored. */
   drop(count: number): void {
-    this.#pending = this.#pending.slice(count)
+    this.#pending = count === this.#pending.length ? none : this.#pending.slice(count)
   }
 
   /**
@@ -119,6 +121,11 @@ export class ChangeLog {
     this.#contents.flash = base.flash
   }
 
+  #remember(change: Change): void {
+    if (this.#pending === none) this.#pending = [change]
+    else this.#pending.push(change)
+  }
+
   #collect(): void {
     if (this.#handedOut === null) return
     for (const key of this.#handedOut.keys()) this.#collectKey(key)
@@ -127,7 +134,7 @@ export class ChangeLog {
   #collectKey(key: string): void {
     for (const value of this.#handedOut?.takeChanged(key) ?? []) {
       setOwn(this.#contents.data, key, value)
-      this.#pending.push({ op: 'set', key, value })
+      this.#remember({ op: 'set', key, value })
     }
   }
 }

@@ -29,6 +29,16 @@ export interface Login {
   readonly root: string
 }
 
+/** Whether changes ask for a new token, and if so by which verb; `login` before `regenerate`. */
+export function identityIn(changes: readonly Change[]): 'login' | 'regenerate' | null {
+  let identity: 'login' | 'regenerate' | null = null
+  for (const { op } of changes) {
+    if (op === 'login') return op
+    if (op === 'regenerate') identity = op
+  }
+  return identity
+}
+
 /** Makes a change. */
 export function apply(contents: Contents, change: Change): void {
   switch (change.op) {

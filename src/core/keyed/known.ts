@@ -2,6 +2,7 @@ import type { Eventually, StoredRecord } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { attempt } from '../../values/eventually.ts'
 import type { EngineParts } from '../engine.ts'
+import { timeLeft } from '../store/deadline.ts'
 
 /**
  * Replaces a record; when the store fails, looks whether it did so all the same.
@@ -15,20 +16,14 @@ export function replaceKnown(
   record: StoredRecord,
   version: number,
 ): Eventually<boolean> {
-  const started = performance.now()
-  return attempt(
-    () => engine.store.replace(key, record, version),
-    (error) => orStored(engine, key, record, started, error),
-  )
+  const replacing = engine.store.replace(key, record, version)
+  return replacing instanceof Promise ? replacing.catch((error) => orStored(engine, key, record, error)) : replacing
 }
 
 /** Inserts a record, likewise. */
 export function createKnown(engine: EngineParts, key: string, record: StoredRecord): Eventually<boolean> {
-  const started = performance.now()
-  return attempt(
-    () => engine.store.create(key, record),
-    (error) => orStored(engine, key, record, started, error),
-  )
+  const creating = engine.store.create(key, record)
+  return creating instanceof Promise ? creating.catch((error) => orStored(engine, key, record, error)) : creating
 }
 
 /** Whether a write is known to have failed, rather than not known to have been stored. */
@@ -51,16 +46,9 @@ export function abandon({ store, queue }: EngineParts, key: string): void {
   )
 }
 
-async function orStored(
-  { store, settings }: EngineParts,
-  key: string,
-  record: StoredRecord,
-  started: number,
-  error: unknown,
-): Promise<true> {
+async function orStored({ store }: EngineParts, key: string, record: StoredRecord, error: unknown): Promise<true> {
   if (!(error instanceof SessionError) || error.code !== 'STORE_FAILED') throw error
-  // The request has waited for the store once, and is promised an answer within that time.
-  const present = await within(settings.storeTimeout - (performance.now() - started), () => store.read(key))
+  const present = await within(timeLeft(error), () => store.read(key))
   if (present?.payload === record.payload) return true
   if (present !== undefined) failed.add(error)
   throw error

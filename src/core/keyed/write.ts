@@ -1,6 +1,5 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
-import { isOutage } from '../../errors.ts'
-import { andThen, attempt } from '../../values/eventually.ts'
+import { andThen } from '../../values/eventually.ts'
 import type { EngineParts } from '../engine.ts'
 import { type ChangeSet, isEmpty, type Live, type Written } from '../persistence.ts'
 import { pack } from '../record/write.ts'
@@ -53,15 +52,8 @@ function write(job: Job, made: Made, attempts: number): Eventually<Written | Els
   const writeId = nextWriteId()
   const record = pack(engine, frozen, base.record.version + 1, now, writeId)
   if (record.expiresAt <= now) return { kind: 'gone' }
-  const replacing = attempt(
-    () => replaceKnown(engine, base.key, record, base.record.version),
-    (error) => {
-      // Should it turn out later that it was stored, it must not be stored again.
-      if (isOutage(error)) set.writeIds.push(writeId)
-      throw error
-    },
-  )
-  return andThen(replacing, (stored) => {
+  set.writeIds.push(writeId)
+  return andThen(replaceKnown(engine, base.key, record, base.record.version), (stored) => {
     if (!stored) return retry(job, made, attempts)
     lane.latest = record
     const saved = { token: base.token, key: base.key, record, facts: frozen.facts }

@@ -49,34 +49,28 @@ export type Parsed =
   | { readonly kind: 'note'; readonly note: unknown }
 
 /**
- * The payload of a record: one line of JSON that is the engine's, and below it the text of the codec.
+ * The payload of a record: one line that is the engine's, and below it the text of the codec.
  *
- *     {"v":1,"c":1767225600000,"o":"kJ2...","u":"u1","w":"x3f.7"}
+ *     1 1767225600000 kJ2uZ0r1Qm7cWf4xTy9bNg x3fR9aQ2000007 {"u":"u1","a":1767225600000}
  *     {"d":{"cart":["a"]}}
  *
- * | field | holds                                                 |
- * | ----- | ----------------------------------------------------- |
- * | `v`   | format version, 1                                     |
- * | `c`   | `createdAt`, epoch ms                                 |
- * | `o`   | `root`                                                |
- * | `r`   | `rotatedAt`, epoch ms                                 |
- * | `i`   | `formerIds`                                           |
- * | `a`   | `authenticatedAt`, epoch ms                           |
- * | `u`   | `userId`                                              |
- * | `b`   | `device`                                              |
- * | `n`   | `dataVersion`                                         |
- * | `f`   | the stamps of the flash messages, by key              |
- * | `w`   | the id of the write                                   |
- * | `x`   | a tombstone: `{"a":at,"o":root,"n":next,"s":sealedNext}`, with `v` alone and nothing below |
- * | `m`   | a note, with `v` alone and nothing below              |
+ * The line has the format version, `createdAt`, `root` and the id of the write, and where there are others, the facts as
+ * JSON. What every session has stands alone, because parsing JSON costs more than all the rest of reading it.
  *
- * A reader ignores fields that it does not know; a change that an older reader would get wrong takes a new version,
- * which is null to it.
+ * | field | holds                                    |
+ * | ----- | ---------------------------------------- |
+ * | `r`   | `rotatedAt`, epoch ms                    |
+ * | `i`   | `formerIds`                              |
+ * | `a`   | `authenticatedAt`, epoch ms              |
+ * | `u`   | `userId`                                 |
+ * | `b`   | `device`                                 |
+ * | `n`   | `dataVersion`                            |
+ * | `f`   | the stamps of the flash messages, by key |
+ *
+ * A tombstone is the line `1 x {"a":at,"o":root,"n":next,"s":sealedNext}` alone, a note `1 m` and any JSON. A reader ignores
+ * fields that it does not know; a change that an older reader would get wrong takes a new version, which is null to it.
  */
-interface Head {
-  v: 1
-  c?: unknown
-  o?: unknown
+interface FactFields {
   r?: unknown
   i?: unknown
   a?: unknown
@@ -84,74 +78,79 @@ interface Head {
   b?: unknown
   n?: unknown
   f?: unknown
-  w?: unknown
-  x?: unknown
-  m?: unknown
 }
 
 /**
- * The beginning of a payload that says the facts; `writePayload` completes it. Facts never change, so neither does this.
+ * The payload of a live session. `stamps` is JSON, or `''` for none.
  *
  * Throws `VALUE_INVALID` for a time that is not a finite number: such a record could never be read again.
  */
-export function writeFacts(facts: Facts): string {
+export function writePayload(facts: Facts, stamps: string, writeId: string, values: string): string {
+  return `1 ${number(facts.createdAt, 'createdAt')} ${facts.root} ${writeId}${otherFacts(facts, stamps)}\n${values}`
+}
+
+function otherFacts(facts: Facts, stamps: string): string {
   const { rotatedAt, formerIds, authenticatedAt, userId, device, dataVersion } = facts
-  let text = `{"v":1,"c":${number(facts.createdAt, 'createdAt')},"o":"${facts.root}"`
+  let text = ''
   if (rotatedAt !== undefined) text += `,"r":${number(rotatedAt, 'rotatedAt')}`
   if (formerIds !== undefined) text += `,"i":${JSON.stringify(formerIds)}`
   if (authenticatedAt !== undefined) text += `,"a":${number(authenticatedAt, 'authenticatedAt')}`
   if (userId !== undefined) text += `,"u":${JSON.stringify(userId)}`
   if (device !== undefined) text += `,"b":${JSON.stringify(device)}`
   if (dataVersion !== undefined) text += `,"n":${number(dataVersion, 'dataVersion')}`
-  return text
-}
-
-/** The payload of a live session. `stamps` is JSON, or `''` for none. */
-export function writePayload(factsText: string, stamps: string, writeId: string, values: string): string {
-  return stamps === ''
-    ? `${factsText},"w":"${writeId}"}\n${values}`
-    : `${factsText},"f":${stamps},"w":"${writeId}"}\n${values}`
+  if (stamps !== '') text += `,"f":${stamps}`
+  return text === '' ? '' : ` {${text.slice(1)}}`
 }
 
 /** The payload of a tombstone. */
 export function writeTombstone({ at, root, next, sealedNext }: Tombstone): string {
-  return JSON.stringify({ v: 1, x: { a: Number(number(at, 'the time')), o: root, n: next, s: sealedNext } })
+  return `1 x ${JSON.stringify({ a: Number(number(at, 'the time')), o: root, n: next, s: sealedNext })}`
 }
 
 /** The payload of something that is no session, should the store be listed. */
 export function writeNote(note: unknown): string {
-  return JSON.stringify({ v: 1, m: note })
+  return `1 m ${JSON.stringify(note)}`
 }
 
 /** Null for a text that is corrupt, foreign or of an unknown format version. */
 export function parsePayload(payload: string): Parsed | null {
+  if (!payload.startsWith('1 ')) return null
   const end = payload.indexOf('\n')
-  const head = parseHead(end < 0 ? payload : payload.slice(0, end))
-  if (head === null) return null
-  if (end < 0) return parseBare(head)
-  const facts = factsOf(head)
-  const stamps = head.f === undefined || !Object.hasOwn(head, 'f') ? noStamps : stampsOf(head.f)
-  if (facts === null || stamps === null || typeof head.w !== 'string') return null
-  return { kind: 'session', facts, stamps, writeId: head.w, values: payload.slice(end + 1) }
+  return end < 0 ? parseBare(payload) : parseSession(payload, end)
 }
 
 const noStamps: Readonly<Record<string, string>> = Object.freeze({})
 
-function parseHead(text: string): Head | null {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    // Any text may come back from a store; one that is no JSON is a corrupt record, which the caller reports.
-    return null
+function parseSession(payload: string, end: number): Parsed | null {
+  const afterTime = payload.indexOf(' ', 2)
+  const afterRoot = payload.indexOf(' ', afterTime + 1)
+  if (afterTime < 0 || afterRoot < 0 || afterRoot > end) return null
+  const space = payload.indexOf(' ', afterRoot + 1)
+  const afterWriteId = space < 0 || space > end ? end : space
+  const createdAt = Number(payload.slice(2, afterTime))
+  const root = payload.slice(afterTime + 1, afterRoot)
+  const writeId = payload.slice(afterRoot + 1, afterWriteId)
+  if (afterTime === 2 || !Number.isFinite(createdAt) || !isId(root) || writeId === '') return null
+  const values = payload.slice(end + 1)
+  if (afterWriteId === end) {
+    return { kind: 'session', facts: { createdAt, root }, stamps: noStamps, writeId, values }
   }
-  return isObject(parsed) && parsed['v'] === 1 ? (parsed as unknown as Head) : null
+  const fields = parseObject(payload.slice(afterWriteId + 1, end)) as FactFields | null
+  if (fields === null) return null
+  const facts = factsOf(createdAt, root, fields)
+  const stamps = fields.f === undefined || !Object.hasOwn(fields, 'f') ? noStamps : stampsOf(fields.f)
+  return facts === null || stamps === null ? null : { kind: 'session', facts, stamps, writeId, values }
 }
 
-function parseBare(head: Head): Parsed | null {
-  if (Object.hasOwn(head, 'm')) return { kind: 'note', note: head.m }
-  if (!Object.hasOwn(head, 'x') || !isObject(head.x)) return null
-  const { a: at, o: root, n: next, s: sealedNext }: Record<string, unknown> = { __proto__: null, ...head.x }
+function parseBare(payload: string): Parsed | null {
+  const text = payload.slice(4)
+  if (payload.startsWith('m ', 2)) {
+    const note = parseJson(text)
+    return note === undefined ? null : { kind: 'note', note }
+  }
+  const fields = payload.startsWith('x ', 2) ? parseObject(text) : null
+  if (fields === null) return null
+  const { a: at, o: root, n: next, s: sealedNext }: Record<string, unknown> = { __proto__: null, ...fields }
   if (!isNumber(at) || typeof root !== 'string') return null
   if (next !== undefined && typeof next !== 'string') return null
   if (sealedNext !== undefined && typeof sealedNext !== 'string') return null
@@ -159,39 +158,51 @@ function parseBare(head: Head): Parsed | null {
   return { kind: 'tombstone', tombstone }
 }
 
+function parseObject(text: string): Record<string, unknown> | null {
+  const parsed = parseJson(text)
+  return isObject(parsed) ? parsed : null
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Any text may come back from a store; one that is no JSON is a corrupt record, which the caller reports.
+    return undefined
+  }
+}
+
 /**
- * The facts of a head, or null if a field has the wrong type.
+ * The facts, or null if a field has the wrong type.
  *
  * Own fields only: what somebody put on `Object.prototype` must not become a user id. The plain reads are there because
  * a read by a variable name costs more than all the rest.
  */
-function factsOf(head: Head): Facts | null {
-  const { c: createdAt, o: root } = head
-  if (!isNumber(createdAt) || typeof root !== 'string' || !isId(root)) return null
+function factsOf(createdAt: number, root: string, fields: FactFields): Facts | null {
   const facts: { -readonly [Name in keyof Facts]: Facts[Name] } = { createdAt, root }
-  if (head.r !== undefined && Object.hasOwn(head, 'r')) {
-    if (!isNumber(head.r)) return null
-    facts.rotatedAt = head.r
+  if (fields.r !== undefined && Object.hasOwn(fields, 'r')) {
+    if (!isNumber(fields.r)) return null
+    facts.rotatedAt = fields.r
   }
-  if (head.i !== undefined && Object.hasOwn(head, 'i')) {
-    if (!Array.isArray(head.i) || !head.i.every((id) => typeof id === 'string')) return null
-    facts.formerIds = head.i as string[]
+  if (fields.i !== undefined && Object.hasOwn(fields, 'i')) {
+    if (!Array.isArray(fields.i) || !fields.i.every((id) => typeof id === 'string')) return null
+    facts.formerIds = fields.i as string[]
   }
-  if (head.a !== undefined && Object.hasOwn(head, 'a')) {
-    if (!isNumber(head.a)) return null
-    facts.authenticatedAt = head.a
+  if (fields.a !== undefined && Object.hasOwn(fields, 'a')) {
+    if (!isNumber(fields.a)) return null
+    facts.authenticatedAt = fields.a
   }
-  if (head.u !== undefined && Object.hasOwn(head, 'u')) {
-    if (typeof head.u !== 'string') return null
-    facts.userId = head.u
+  if (fields.u !== undefined && Object.hasOwn(fields, 'u')) {
+    if (typeof fields.u !== 'string') return null
+    facts.userId = fields.u
   }
-  if (head.b !== undefined && Object.hasOwn(head, 'b')) {
-    if (typeof head.b !== 'string') return null
-    facts.device = head.b
+  if (fields.b !== undefined && Object.hasOwn(fields, 'b')) {
+    if (typeof fields.b !== 'string') return null
+    facts.device = fields.b
   }
-  if (head.n !== undefined && Object.hasOwn(head, 'n')) {
-    if (!isNumber(head.n)) return null
-    facts.dataVersion = head.n
+  if (fields.n !== undefined && Object.hasOwn(fields, 'n')) {
+    if (!isNumber(fields.n)) return null
+    facts.dataVersion = fields.n
   }
   return facts
 }
@@ -206,9 +217,9 @@ function stampsOf(wire: unknown): Record<string, string> | null {
   return stamps
 }
 
-/** It is written into JSON as it is. */
+/** It names a session in logs. */
 function isId(text: string): boolean {
-  return /^[\w-]*$/.test(text)
+  return /^[\w-]+$/.test(text)
 }
 
 /** JSON spells infinity as 1e999. */

@@ -2,10 +2,10 @@ import { toBase64Url } from '../../crypto/base64url.ts'
 import { secureRandom } from '../../crypto/random.ts'
 
 const prefixBytes = 6
-const countLength = 6
 
 let prefix = ''
-let count = 0
+// Of six digits from the start, so that what fits into a record today fits tomorrow.
+let count = 36 ** 5
 
 /**
  * Names one write of this process, so that it is known again when its acknowledgement was lost.
@@ -15,6 +15,5 @@ let count = 0
  */
 export function nextWriteId(): string {
   if (prefix === '') prefix = toBase64Url(secureRandom(prefixBytes))
-  // Of one length, so that what fits into a record today fits tomorrow.
-  return prefix + (count++).toString(36).padStart(countLength, '0')
+  return prefix + (count++).toString(36)
 }

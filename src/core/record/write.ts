@@ -4,9 +4,9 @@ import { SessionError } from '../../errors.ts'
 import { setOwn } from '../../values/safe-object.ts'
 import type { EngineParts } from '../engine.ts'
 import { absoluteDeadline, deadline } from '../expiry.ts'
-import { type Contents, type FlashMessage, identityOf } from './contents.ts'
+import { type Contents, type FlashMessage, identityOf, noMessages } from './contents.ts'
 import { fitsSchema } from './schema.ts'
-import { type Facts, type Tombstone, writeFacts, writePayload, writeTombstone } from './wire.ts'
+import { type Facts, type Tombstone, writePayload, writeTombstone } from './wire.ts'
 import { nextWriteId } from './write-id.ts'
 
 /** What a session holds at one moment, as text: nothing that the application does later changes it. */
@@ -30,8 +30,8 @@ export function freeze(engine: EngineParts, { facts, data, flash }: Contents): E
   const version = migrate?.version
   const frozen: Frozen = {
     facts: facts.dataVersion === version || version === undefined ? facts : { ...facts, dataVersion: version },
-    stamps: stampsText(flash),
-    values: codec.encode(valuesIn(data, flash)),
+    stamps: flash === noMessages ? '' : stampsText(flash),
+    values: codec.encode(flash === noMessages ? { data } : valuesIn(data, flash)),
   }
   if (typeof frozen.values !== 'string') {
     throw new SessionError('VALUE_INVALID', `codec.encode returned ${typeof frozen.values}: it must return a string`)
@@ -64,7 +64,7 @@ export function pack(
 ): StoredRecord {
   const { settings } = engine
   const { facts } = frozen
-  const payload = writePayload(writeFacts(facts), frozen.stamps, writeId, frozen.values)
+  const payload = writePayload(facts, frozen.stamps, writeId, frozen.values)
   const bytes = excess(engine, payload)
   if (bytes !== null) {
     tooLarge(engine, facts, 'recordBytes', `${bytes} bytes, and limits.recordBytes allows ${settings.recordBytes}`)
@@ -77,7 +77,7 @@ export function pack(
 
 /** Whether a record could hold this. */
 export function fits(engine: EngineParts, { facts, stamps, values }: Frozen): boolean {
-  return excess(engine, writePayload(writeFacts(facts), stamps, nextWriteId(), values)) === null
+  return excess(engine, writePayload(facts, stamps, nextWriteId(), values)) === null
 }
 
 /** The bytes of a payload that is too large, else null. */

@@ -2,6 +2,7 @@ import type { Outcome } from '../../contract/adapter.ts'
 import type { Eventually } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { andThen, attempt } from '../../values/eventually.ts'
+import { identityIn } from '../changes/change.ts'
 import { withChanges } from '../changes/flash.ts'
 import { replay } from '../changes/replay.ts'
 import type { Engine } from '../engine.ts'
@@ -18,14 +19,14 @@ export function planOf({ settings }: Engine, state: SessionState, failed: boolea
   const { base } = state
   const stored = base !== null
   const changed = stored ? state.isChanged : state.isSubstantial
-  const asked = state.log.pending.some(({ op }) => op === 'login' || op === 'regenerate')
+  const identity = identityIn(state.log.pending)
   const due = state.touch || state.aged
   return plan({
     stored,
     changed,
     ending: state.ended.length > 0,
-    moving: asked || (state.rotationDue && !state.headersSent),
-    login: state.log.pending.some(({ op }) => op === 'login'),
+    moving: identity !== null || (state.rotationDue && !state.headersSent),
+    login: identity === 'login',
     // A change extends the deadline anyway.
     stale: stored && !changed && (due || isStale(base.facts, base.record, settings.clock(), settings.timeouts)),
     barred: state.origin.barred,
@@ -44,7 +45,7 @@ async function endFirst(engine: Engine, state: SessionState, step: Step): Promis
     const { place, reason } = ended
     const by = place.record.userId
     await engine.persistence.end(place, by === undefined ? { reason } : { reason, by })
-    state.ended.shift()
+    state.ended = state.ended.slice(1)
   }
   const outcome = await carryOutStep(engine, state, step)
   return outcome === 'nothing' ? 'ended' : outcome
@@ -66,16 +67,12 @@ function carryOutStep(engine: Engine, state: SessionState, step: Step): Eventual
 function store(engine: Engine, state: SessionState, step: 'create' | 'replace' | 'move'): Eventually<Outcome> {
   const { log } = state
   assertToken(engine, state, step)
-  return andThen(state.take(), (set) =>
-    attempt(
-      () => andThen(persist(engine, state, set, step), (written) => settle(engine, state, log, set, written)),
-      (error) => {
-        // Its writes may have been applied all the same: should they be found, they are not made again.
-        if (set.writeIds.length > 0 && state.log === log) state.doubtful = [...state.doubtful, set]
-        throw error
-      },
-    ),
-  )
+  return andThen(state.take(), (set) => {
+    const written = persist(engine, state, set, step)
+    return written instanceof Promise
+      ? written.then((it) => settle(engine, state, log, set, it))
+      : settle(engine, state, log, set, written)
+  })
 }
 
 function assertToken(engine: Engine, state: SessionState, step: 'create' | 'replace' | 'move'): void {
@@ -97,8 +94,7 @@ function persist(
   const { base } = state
   if (step === 'create' || base === null) return create(engine, state, set)
   if (step === 'replace') return engine.persistence.write(base, set)
-  const automatic = !set.changes.some(({ op }) => op === 'login' || op === 'regenerate')
-  return engine.persistence.move(base, set, automatic)
+  return engine.persistence.move(base, set, identityIn(set.changes) === null)
 }
 
 interface Created {
@@ -130,11 +126,11 @@ function settle(
   // The request has left the session while this commit was under way: what was stored is to be ended too.
   if (state.log !== log) {
     const [last] = state.ended.slice(-1)
-    if ('base' in written) state.ended.push({ place: written.base, reason: last?.reason ?? 'destroy' })
+    if ('base' in written) state.ended = [...state.ended, { place: written.base, reason: last?.reason ?? 'destroy' }]
     return written.kind
   }
   if (written.kind === 'gone') {
-    if (set.changes.some(({ op }) => op === 'login')) return createAfresh(engine, state, log, set)
+    if (identityIn(set.changes) === 'login') return createAfresh(engine, state, log, set)
     return gone(engine, state, set.changes.length, set.flash)
   }
   if (written.kind === 'nothing') {

@@ -19,21 +19,31 @@ export function finishState(engine: Engine, state: SessionState, response: Respo
   if (state.busy !== null) return afterwards(state, () => finishState(engine, state, response))
   const todo = planOf(engine, state, !engine.settings.commitOn(response))
   if (todo.step === 'nothing' && !todo.end) {
-    return andThen(withdrawStaleToken(engine, state), () => conclude(engine, state, 'nothing'))
+    const checking = withdrawStaleToken(engine, state)
+    return checking instanceof Promise
+      ? checking.then(() => conclude(engine, state, 'nothing'))
+      : conclude(engine, state, 'nothing')
   }
-  return attempt(
-    () =>
-      andThen(
-        exclusively(state, () => carryOut(engine, state, todo)),
+  let committing: Eventually<Outcome>
+  try {
+    committing = exclusively(state, () => carryOut(engine, state, todo))
+  } catch (error) {
+    return keepToken(engine, state, error)
+  }
+  return committing instanceof Promise
+    ? committing.then(
         (outcome) => conclude(engine, state, outcome),
-      ),
-    (error) =>
-      andThen(withdrawStaleToken(engine, state), () => {
-        // The store has acknowledged a move, and the old token leads nowhere any more.
-        if (state.outgoing !== null) putOnResponse(engine, state)
-        throw error
-      }),
-  )
+        (error) => keepToken(engine, state, error),
+      )
+    : conclude(engine, state, committing)
+}
+
+/** The store has acknowledged a move before, and the old token leads nowhere any more: the client must get the new one. */
+function keepToken(engine: Engine, state: SessionState, error: unknown): Eventually<never> {
+  return andThen(withdrawStaleToken(engine, state), () => {
+    if (state.outgoing !== null) putOnResponse(engine, state)
+    throw error
+  })
 }
 
 /** Stores the changes now; the response gets its cookie when it begins. */

@@ -1,6 +1,5 @@
 import type { Exchange } from '../../contract/exchange.ts'
 import type { Eventually } from '../../contract/store.ts'
-import { andThen } from '../../values/eventually.ts'
 import { ChangeLog } from '../changes/change-log.ts'
 import { type FlashBag, withChanges } from '../changes/flash.ts'
 import type { EngineParts } from '../engine.ts'
@@ -17,6 +16,15 @@ export interface Outgoing {
   /** Other requests may have been given it too, and moved the session on since. */
   readonly shared: boolean
 }
+
+/** A session that the request is to end. */
+export interface Ended {
+  readonly place: Place
+  readonly reason: 'destroy' | 'logout'
+}
+
+// Most requests have nothing of these.
+const none: readonly never[] = []
 
 /** How a request came. */
 export interface Origin {
@@ -42,7 +50,7 @@ export class SessionState {
   accessed = false
   touch = false
   /** Sessions that the request is to end. */
-  ended: { readonly place: Place; readonly reason: 'destroy' | 'logout' }[] = []
+  ended: readonly Ended[] = none
   cleared = false
   clearSiteData = false
 
@@ -54,8 +62,8 @@ export class SessionState {
   rotationDue = false
   /** The token is due to be sealed by the newest secret. */
   aged = false
-  /** Change sets whose writes may have been applied although they failed. */
-  doubtful: ChangeSet[] = []
+  /** The change set of the last commit that has not succeeded: its writes may have been applied all the same. */
+  tried: ChangeSet | null = null
   /** The response has begun: nothing that would need a cookie may be asked for any more. */
   begun = false
   /** The response has been given what it needs. */
@@ -101,8 +109,9 @@ export class SessionState {
   /** Leaves the session behind, to be ended; what is written from now on belongs to a new one. */
   leave(reason: 'destroy' | 'logout'): void {
     const { codec, clock } = this.engine.settings
-    if (this.base !== null) this.ended.push({ place: this.base, reason })
+    if (this.base !== null) this.ended = [...this.ended, { place: this.base, reason }]
     this.log = new ChangeLog(codec, freshContents(clock()))
+    this.tried = null
     this.flash?.forget()
     this.cleared = true
     this.touch = false
@@ -117,14 +126,21 @@ export class SessionState {
 
   /** What a commit is to store, as values. Throws `VALUE_INVALID`, `DATA_INVALID` or `RECORD_TOO_LARGE`. */
   take(): Eventually<ChangeSet> {
-    const { log, doubtful } = this
+    const { log } = this
     this.#name()
     const changes = log.take()
     const flash = this.flash?.changes() ?? null
     const { facts, data, flash: messages } = log.contents
     const freezing = freeze(this.engine, { facts, data, flash: withChanges(messages, flash) })
     log.watch(changes)
-    return andThen(freezing, (frozen) => ({ changes, flash, frozen, writeIds: [], doubtful }))
+    return freezing instanceof Promise
+      ? freezing.then((frozen) => this.#tries({ changes, flash, frozen, writeIds: [], tried: this.tried }))
+      : this.#tries({ changes, flash, frozen: freezing, writeIds: [], tried: this.tried })
+  }
+
+  #tries(set: ChangeSet): ChangeSet {
+    this.tried = set
+    return set
   }
 
   /** The session is stored so; `set` are the changes that were, if it was a commit. */
@@ -132,7 +148,7 @@ export class SessionState {
     if (contents !== null) this.log.rebase(contents, set?.changes.length ?? 0)
     else if (set !== null) this.log.stored(set, base.facts)
     if (set !== null) {
-      this.doubtful = []
+      this.tried = null
       if (set.flash !== null) this.flash?.drop(set.flash)
     }
     // Both are the server's own: nothing is guessed here.
@@ -146,6 +162,7 @@ export class SessionState {
   /** Changes have nowhere to go, and the client gets no token: it may already hold a newer one. */
   giveUp(count: number, flash: ChangeSet['flash']): void {
     this.log.drop(count)
+    this.tried = null
     if (flash !== null) this.flash?.drop(flash)
     this.rotationDue = false
     this.outgoing = null

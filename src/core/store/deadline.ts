@@ -28,6 +28,13 @@ class Call implements StoreCallOptions {
 /** Longer timers fire at once: their delay is a signed 32-bit number of ms. */
 const longestTimer = 2 ** 31 - 1
 
+const left = new WeakMap<SessionError, number>()
+
+/** How much of its time a call had left when it failed, in ms. A request is promised an answer within that time. */
+export function timeLeft(error: SessionError): number {
+  return left.get(error) ?? 0
+}
+
 /** What became of a failed call. */
 export type FaultListener = (operation: string, error: SessionError) => void
 
@@ -57,7 +64,7 @@ export class Guard {
       const answer = start(call)
       return isThenable(answer) ? this.#wait(call, answer) : answer
     } catch (cause) {
-      return Promise.reject(this.#failure(operation, cause))
+      return Promise.reject(this.#failure(operation, cause, this.#timeoutMs))
     }
   }
 
@@ -72,14 +79,15 @@ export class Guard {
           if (this.#leave(call)) resolve(result)
         },
         (cause) => {
-          if (this.#leave(call)) reject(this.#failure(call.operation, cause))
+          if (this.#leave(call)) reject(this.#failure(call.operation, cause, call.due - performance.now()))
         },
       )
     })
   }
 
-  #failure(operation: string, cause: unknown): SessionError {
+  #failure(operation: string, cause: unknown, msLeft: number): SessionError {
     const error = new SessionError('STORE_FAILED', `the store "${this.#storeName}" failed to ${operation}`, { cause })
+    left.set(error, msLeft)
     this.#onFault(operation, error)
     return error
   }
