@@ -51,3 +51,19 @@ export class SessionError extends Error {
 export function isOutage(error: unknown): error is SessionError {
   return error instanceof SessionError && (error.code === 'STORE_FAILED' || error.code === 'STORE_TIMEOUT')
 }
+
+/**
+ * The HTTP status that something thrown asks for: its `status`, else its `statusCode`, whichever is a whole number from
+ * 400 to 599; undefined if neither is. The order is that of Express (`finalhandler`), so that the commit and the answer
+ * never judge one error by two numbers.
+ */
+export function statusOfError(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const { status, statusCode } = error as { readonly status?: unknown; readonly statusCode?: unknown }
+  if (isErrorStatus(status)) return status
+  return isErrorStatus(statusCode) ? statusCode : undefined
+}
+
+function isErrorStatus(code: unknown): code is number {
+  return Number.isInteger(code) && Number(code) >= 400 && Number(code) <= 599
+}

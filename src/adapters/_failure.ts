@@ -1,3 +1,5 @@
+import { statusOfError } from '../errors.ts'
+
 /** How a fault is told to the client: never more than the name of its status. */
 export interface Failure {
   /** 400 to 599. */
@@ -19,12 +21,10 @@ const texts: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-/** The status that an error asks for with `status` or `statusCode`, 500 without one. */
+/** The status that an error asks for, 500 without one. */
 export function failureOf(error: unknown): Failure {
-  const { status, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
-  const asked = [status, statusCode].find((code) => Number.isInteger(code)) as number | undefined
-  const code = asked !== undefined && asked >= 400 && asked <= 599 ? asked : 500
-  return { status: code, text: texts[code] ?? (code < 500 ? 'Request Failed' : 'Server Error') }
+  const status = statusOfError(error) ?? 500
+  return { status, text: texts[status] ?? (status < 500 ? 'Request Failed' : 'Server Error') }
 }
 
 /** Where faults go when the application does not say: a session that was not stored must not pass unseen. */

@@ -9,7 +9,7 @@ import type { SealedStore, Store } from '../contract/store.ts'
 import type { Transport } from '../contract/transport.ts'
 import { parseSecrets } from '../crypto/keys.ts'
 import { type RandomSource, secureRandom } from '../crypto/random.ts'
-import { SessionError } from '../errors.ts'
+import { SessionError, statusOfError } from '../errors.ts'
 import { cookieTransport } from '../transports/cookie.ts'
 import type { CookieOptions } from '../transports/cookie-options.ts'
 import { parseDuration } from '../values/duration.ts'
@@ -253,8 +253,8 @@ function commitRule(commitOn: NonNullable<SessionsOptions['commitOn']>): Setting
 
 /** Whether what was thrown stands for a 4xx answer, as frameworks understand it. */
 function isClientError(error: unknown): boolean {
-  const { status, statusCode = status } = (error ?? {}) as { status?: unknown; statusCode?: unknown }
-  return Number.isInteger(statusCode) && Number(statusCode) >= 400 && Number(statusCode) < 500
+  const status = statusOfError(error)
+  return status !== undefined && status < 500
 }
 
 function proxies(trustProxy: boolean | number): number {
