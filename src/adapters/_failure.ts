@@ -28,6 +28,6 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** Where faults go when the application does not say: a session that was not stored must not pass unseen. */
-export function reportFault(error: unknown): void {
+export function logFault(error: unknown): void {
   console.error(error)
 }

@@ -1,18 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AnyData, Session } from '../contract/session.ts'
 import type { Sessions } from '../contract/sessions.ts'
-import { reportFault } from './_failure.ts'
-import type { NodeResponse } from './_node/hold.ts'
-import { answerFailure, type NodeRequest, nodeExchange, visitNode } from './_node/visit.ts'
+import type { MountOptions } from './_mount.ts'
+import { type NodeRequest, nodeExchange } from './_node/exchange.ts'
+import { answerFailure } from './_node/failure.ts'
+import { mountNode, nodeMiddleware, type OpenRequest } from './_node/mount.ts'
+import type { NodeResponse } from './_node/response.ts'
 
 export type { NodeRequest, NodeResponse }
 
-export interface NodeSessionOptions<Request extends NodeRequest = IncomingMessage> {
-  /** Whether a request has a session; without one `sessions.of(request)` throws `NO_SESSION`. Default: every request. */
-  when?(request: Request): boolean
-  /** Told what a handler threw and what kept a session from being stored. Default: `console.error`. */
-  onError?(error: unknown, request: Request): void
-}
+/** What `when` and `onError` are given is the request of Node. */
+export type NodeSessionOptions<Request extends NodeRequest = IncomingMessage> = MountOptions<Request>
 
 /** A request handler. What it throws, or rejects with, becomes the response. */
 export type NodeHandler<Request, Response> = (request: Request, response: Response) => unknown
@@ -49,7 +47,7 @@ export function nodeSession<Data extends object, Flash extends object>(
   first: NodeHandler<NodeRequest, NodeResponse> | NodeSessionOptions<NodeRequest> = {},
   second: NodeSessionOptions<NodeRequest> = {},
 ): NodeListener<NodeRequest, NodeResponse> | NodeMiddleware {
-  return typeof first === 'function' ? listener(sessions, first, second) : middleware(sessions, first)
+  return typeof first === 'function' ? listener(sessions, first, second) : nodeMiddleware(sessions, first)
 }
 
 /**
@@ -67,42 +65,26 @@ export async function openUpgrade<Data extends object, Flash extends object>(
   return session
 }
 
-function middleware<Data extends object, Flash extends object>(
-  sessions: Sessions<Data, Flash>,
-  { when, onError = reportFault }: NodeSessionOptions<NodeRequest>,
-): NodeMiddleware {
-  return (request, response, next) => {
-    if (when?.(request) === false || !sessions.adapter.claim(request)) return next()
-    visitNode(sessions, request, response, (error) => onError(error, request)).then(
-      ({ session }) => sessions.adapter.run(session, () => next()),
-      next,
-    )
-  }
-}
-
 function listener<Data extends object, Flash extends object>(
   sessions: Sessions<Data, Flash>,
   handler: NodeHandler<NodeRequest, NodeResponse>,
-  { when, onError = reportFault }: NodeSessionOptions<NodeRequest>,
+  options: NodeSessionOptions<NodeRequest>,
 ): NodeListener<NodeRequest, NodeResponse> {
-  return (request, response) => {
-    const report = (error: unknown): void => onError(error, request)
-    const serve = async (): Promise<void> => {
-      if (when?.(request) === false || !sessions.adapter.claim(request)) {
+  const mounted = mountNode(sessions, options)
+  return async (request, response) => {
+    let open: OpenRequest<Data, Flash> | null = null
+    try {
+      const opening = mounted.open(request, request, response)
+      if (opening === null) {
         await handler(request, response)
         return
       }
-      const { session, fail } = await visitNode(sessions, request, response, report)
-      try {
-        await sessions.adapter.run(session, () => handler(request, response))
-      } catch (error) {
-        report(error)
-        fail(error)
-      }
+      open = await opening
+      await sessions.adapter.run(open.session, () => handler(request, response))
+    } catch (error) {
+      mounted.report(error, request)
+      if (open === null) answerFailure(response, error)
+      else open.fail(error)
     }
-    serve().catch((error: unknown) => {
-      report(error)
-      answerFailure(response, error)
-    })
   }
 }

@@ -1,56 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import type { ResponseFacts } from '../../contract/adapter.ts'
 import type { Exchange } from '../../contract/exchange.ts'
-import type { Session } from '../../contract/session.ts'
-import type { Sessions } from '../../contract/sessions.ts'
-import { holdResponse, type NodeResponse } from './hold.ts'
-import { becomeFailure, destroyResponse, type Patchable } from './response.ts'
+import type { NodeResponse } from './response.ts'
 
 /** The request of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
-
-/** A request whose session is open and whose response waits for the commit. */
-export interface NodeVisit<Data extends object, Flash extends object> {
-  readonly session: Session<Data, Flash>
-  /** Answers with the status of what a handler threw, and commits as for that. */
-  fail(error: unknown): void
-}
-
-/** Opens the session of a request, and holds the response back until the session is stored. */
-export async function visitNode<Data extends object, Flash extends object>(
-  sessions: Sessions<Data, Flash>,
-  request: NodeRequest,
-  response: NodeResponse,
-  report: (error: unknown) => void,
-): Promise<NodeVisit<Data, Flash>> {
-  const session = await sessions.open(nodeExchange(request, response))
-  let facts: ResponseFacts = {}
-  holdResponse(response, {
-    finish: (status) => sessions.adapter.finish(session, { ...facts, status }),
-    isChanged: () => session.isChanged,
-    report,
-  })
-  sessions.adapter.attach(request, session)
-  return {
-    session,
-    fail(error) {
-      facts = { error }
-      const late = response.headersSent && !response.writableEnded
-      answerFailure(response, error)
-      // The response can not begin any more, so nothing else makes this commit.
-      if (late) sessions.commit(session, facts).catch(report)
-    },
-  }
-}
-
-/** Answers with the status of an error; a response that has begun is cut short. */
-export function answerFailure(response: NodeResponse, error: unknown): void {
-  if (response.writableEnded) return
-  const res = response as unknown as Patchable
-  if (response.headersSent) destroyResponse(res)
-  else res.end(becomeFailure(res, error))
-}
 
 /** A Node request, and its response if it has one, as the engine sees them. */
 export function nodeExchange(request: NodeRequest, response: NodeResponse | null): Exchange {

@@ -1,0 +1,35 @@
+import { failureOf } from '../_failure.ts'
+import { type NodeResponse, type PatchableResponse, patchable } from './response.ts'
+
+/** Answers with the status of an error; a response that has begun is cut short. */
+export function answerFailure(response: NodeResponse, error: unknown): void {
+  const res = patchable(response)
+  if (res.writableEnded) return
+  if (res.headersSent) destroyResponse(res)
+  else res.end(becomeFailure(res, error))
+}
+
+/** Makes a response tell of a failure, instead of what the application had prepared; returns the text to end it with. */
+export function becomeFailure(res: PatchableResponse, error: unknown): string {
+  const { status, text } = failureOf(error)
+  for (const name of res.getHeaderNames()) if (ofContent.test(name)) res.removeHeader(name)
+  if (Object.hasOwn(res, 'statusMessage')) delete res.statusMessage
+  res.statusCode = status
+  res.setHeader('content-type', 'text/plain; charset=utf-8')
+  res.setHeader('content-length', text.length)
+  res.setHeader('cache-control', 'no-store')
+  return text
+}
+
+/** Cuts a response short, so that the client can tell. */
+export function destroyResponse(res: PatchableResponse): void {
+  // An HTTP/2 stream that is only destroyed looks complete.
+  if (res.stream?.close === undefined) res.destroy()
+  else res.stream.close(internalError)
+}
+
+/** NGHTTP2_INTERNAL_ERROR */
+const internalError = 2
+
+const ofContent =
+  /^(content-(?!security-policy).*|etag|last-modified|cache-control|expires|location|transfer-encoding|trailer|accept-ranges)$/i
