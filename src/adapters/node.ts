@@ -82,8 +82,9 @@ function listener<Data extends object, Flash extends object>(
       open = await opening
       await sessions.adapter.run(open.session, () => handler(request, response))
     } catch (error) {
-      mounted.report(error, request)
-      if (open === null) answerFailure(response, error)
+      const report = (fault: unknown): void => mounted.report(fault, request)
+      report(error)
+      if (open === null) answerFailure(response, error, report)
       else open.fail(error)
     }
   }

@@ -244,6 +244,23 @@ describe('a fetch handler', () => {
     expect(await (await without(new Request(url))).json()).toBe('NO_SESSION')
   })
 
+  it('answers what a handler throws where there is no session as well', async () => {
+    const { sessions } = stage()
+    const errors: unknown[] = []
+    const handler = webSession(
+      sessions,
+      (request) => {
+        if (request.url.endsWith('/next')) throw Response.redirect('http://localhost/next')
+        throw Object.assign(new Error('no'), { statusCode: 403 })
+      },
+      { when: () => false, onError: (error) => errors.push(error) },
+    )
+    const response = await handler(new Request(url))
+    expect([response.status, await response.text()]).toEqual([403, 'Forbidden'])
+    expect((await handler(new Request(`${url}next`))).status).toBe(302)
+    expect(errors).toEqual([expect.objectContaining({ message: 'no' })])
+  })
+
   it('knows TLS by the url', async () => {
     const { sessions } = stage({ cookie: { secure: 'auto', name: 'sid' } })
     const handler = webSession(sessions, (request) => {

@@ -20,10 +20,10 @@ export function mountFetch<Data extends object, Flash extends object, Request ex
   const mounted = mount(sessions, options)
   return {
     async serve(request, incoming, handler) {
-      if (!mounted.takes(request, incoming)) return handler()
       const report = (error: unknown): void => mounted.report(error, request)
-      const exchange = fetchExchange(incoming)
       try {
+        if (!mounted.takes(request, incoming)) return await handler()
+        const exchange = fetchExchange(incoming)
         const session = await sessions.open(exchange)
         sessions.adapter.attach(incoming, session)
         if (request !== incoming) sessions.adapter.attach(request, session)
@@ -36,6 +36,8 @@ export function mountFetch<Data extends object, Flash extends object, Request ex
           return await commitFetch(sessions, session, exchange, failureResponse(error), report, { error })
         }
       } catch (error) {
+        // Thrown where there is no session.
+        if (error instanceof Response) return error
         report(error)
         return failureResponse(error)
       }

@@ -1,12 +1,18 @@
 import { failureOf } from '../_failure.ts'
 import { type NodeResponse, type PatchableResponse, patchable } from './response.ts'
 
-/** Answers with the status of an error; a response that has begun is cut short. */
-export function answerFailure(response: NodeResponse, error: unknown): void {
+/** Answers with the status of an error; a response that has begun is cut short. Throws nothing. */
+export function answerFailure(response: NodeResponse, error: unknown, report: (error: unknown) => void): void {
   const res = patchable(response)
   if (res.writableEnded) return
-  if (res.headersSent) destroyResponse(res)
-  else res.end(becomeFailure(res, error))
+  if (res.headersSent) return destroyResponse(res)
+  try {
+    res.end(becomeFailure(res, error))
+  } catch (fault) {
+    // Thrown by what the application has put around the response. Nobody is left to catch it, and the client waits.
+    report(fault)
+    destroyResponse(res)
+  }
 }
 
 /** Makes a response tell of a failure, instead of what the application had prepared; returns the text to end it with. */

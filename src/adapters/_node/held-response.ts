@@ -8,9 +8,9 @@ import { applyHead, statusOfHead } from './write-head.ts'
 export interface Commit {
   /** Stores the changes and writes the headers; a promise only if there is something to wait for. */
   finish(status: number): unknown
-  /** Whether there are changes that no `finish` has stored. */
+  /** Whether there are changes that no `finish` has stored. What it throws counts as a failed `finish`. */
   isChanged(): boolean
-  /** Told of a failed commit, and of a response that could not be written. */
+  /** Told of a failed commit, and of a response that could not be written. Must not throw. */
   report(error: unknown): void
 }
 
@@ -109,23 +109,30 @@ class HeldResponse {
 
   /** Ends a response that was let through; changes that were made since then are stored before. */
   #endOpen(args: unknown[]): unknown {
-    if (this.#res.writableEnded || !this.#commit.isChanged()) return this.#native.end.apply(this.#res, args)
+    if (this.#res.writableEnded) return this.#native.end.apply(this.#res, args)
     this.#begun = true
-    if (this.#commitAtOnce()) return this.#native.end.apply(this.#res, args)
+    if (this.#commitAtOnce('changes only')) return this.#native.end.apply(this.#res, args)
     return this.#record('end', args)
   }
 
   /** Commits; true if there is nothing to wait for, otherwise the response is held. */
-  #commitAtOnce(): boolean {
+  #commitAtOnce(what: 'all' | 'changes only' = 'all'): boolean {
     const status = this.#res.statusCode
+    const waiting = this.#startCommit(status, what)
+    if (waiting === null) this.#state = 'open'
+    else this.#hold(waiting, status)
+    return waiting === null
+  }
+
+  /** The promise to wait for, or null. What is thrown at once comes as a rejection: no call of the response throws it. */
+  #startCommit(status: number, what: 'all' | 'changes only'): PromiseLike<unknown> | null {
     try {
+      if (what === 'changes only' && !this.#commit.isChanged()) return null
       const waiting = this.#commit.finish(status)
-      if (isPromise(waiting)) this.#hold(waiting, status)
-      else this.#state = 'open'
+      return isPromise(waiting) ? waiting : null
     } catch (error) {
-      this.#hold(Promise.reject(error), status)
+      return Promise.reject(error)
     }
-    return this.#state === 'open'
   }
 
   #hold(waiting: PromiseLike<unknown>, status: number): void {

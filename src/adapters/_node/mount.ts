@@ -11,7 +11,8 @@ import type { NodeResponse } from './response.ts'
 export interface NodeMount<Data extends object, Flash extends object, Request extends object> {
   /**
    * Opens the session of a request and holds its response back until the session is stored. Null if the request gets no
-   * session here. `request` is what the framework hands to handlers, often that of Node itself.
+   * session here; a rejection is for the framework to answer. `request` is what the framework hands to handlers, often
+   * that of Node itself.
    */
   open(request: Request, incoming: NodeRequest, response: NodeResponse): Promise<OpenRequest<Data, Flash>> | null
   /** Tells the application of a fault. */
@@ -34,7 +35,11 @@ export function mountNode<Data extends object, Flash extends object, Request ext
   return {
     report: mounted.report,
     open(request, incoming, response) {
-      if (!mounted.takes(request, incoming)) return null
+      try {
+        if (!mounted.takes(request, incoming)) return null
+      } catch (error) {
+        return Promise.reject(error)
+      }
       return openRequest(sessions, mounted, request, incoming, response)
     },
   }
@@ -99,7 +104,7 @@ class HeldRequest<Data extends object, Flash extends object> implements OpenRequ
     const response = this.#response
     this.#thrown = { error }
     const late = response.headersSent && !response.writableEnded
-    answerFailure(response, error)
+    answerFailure(response, error, this.report)
     // The response can not begin any more, so nothing else makes this commit.
     if (late) this.#sessions.commit(this.session, this.#thrown).catch(this.report)
   }
