@@ -4,7 +4,10 @@ import type { Session } from './session.ts'
 export interface ResponseFacts {
   /** The response's status code. */
   readonly status?: number
-  /** What the handler threw. An error with a `status` or `statusCode` of 4xx counts as that answer, any other as a failure. */
+  /**
+   * What the handler threw. An error that asks for a 4xx answer counts as that answer, any other as a failure: by its
+   * `status` from 400 to 599, else by its `statusCode`.
+   */
   readonly error?: unknown
 }
 
@@ -33,7 +36,13 @@ export interface Committed {
   readonly token: string | null
 }
 
-/** What an adapter needs of a session system beside `open`: `sessions.adapter`. Applications have no use for it. */
+/**
+ * What an adapter needs of a session system beside `open`: `sessions.adapter`. Applications have no use for it.
+ *
+ * For each request, in this order: `claim`, `sessions.open(exchange)`, `attach`, `run` the handler, and `finish` before
+ * the first byte of the response. Whatever of these fails, the client gets the error's status and never a response that
+ * looks like a success, and nothing that the application calls on its response throws.
+ */
 export interface AdapterSeam<Data extends object, Flash extends object> {
   /** Takes a request on; false if an adapter of this system has taken it on before (mounted twice). */
   claim(request: object): boolean
@@ -41,6 +50,11 @@ export interface AdapterSeam<Data extends object, Flash extends object> {
   attach(carrier: object, session: Session<Data, Flash>): void
   /** Runs `work` so that `current()` returns this session in it and in all that it awaits. */
   run<Result>(session: Session<Data, Flash>, work: () => Result): Result
-  /** As `sessions.commit`, but without a promise when there is nothing to store. */
+  /**
+   * As `sessions.commit`, but without a promise when there is nothing to store. It may throw and it may reject.
+   *
+   * What it has put on the exchange by then stays on the answer that tells of the failure, `Set-Cookie` above all: an
+   * earlier `save()` may have moved the session to a token of which the client must learn.
+   */
   finish(session: Session<Data, Flash>, response?: ResponseFacts): Committed | Promise<Committed>
 }

@@ -4,7 +4,12 @@ import type { Sessions } from '../../contract/sessions.ts'
 import { failureOf } from '../_failure.ts'
 import type { FetchExchange } from './exchange.ts'
 
-/** Commits, and answers the response that the client gets: the handler's with the session's headers, or a failure. */
+/**
+ * Commits, and returns the response that the client gets: the handler's with the session's headers, or a failure.
+ *
+ * What was put on the exchange before the commit failed is on the failure as well, above all `Set-Cookie`: the session
+ * may have moved to a new token with an earlier `save()`, and a client that is not told of it has lost the session.
+ */
 export async function commitFetch<Data extends object, Flash extends object>(
   sessions: Sessions<Data, Flash>,
   session: Session<Data, Flash>,

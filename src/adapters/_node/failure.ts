@@ -15,7 +15,12 @@ export function answerFailure(response: NodeResponse, error: unknown, report: (e
   }
 }
 
-/** Makes a response tell of a failure, instead of what the application had prepared; returns the text to end it with. */
+/**
+ * Makes a response tell of a failure, instead of what the application had prepared; returns the text to end it with.
+ *
+ * Goes: what describes the content. Stays: the rest, above all `Set-Cookie` and `Vary`. The session may have moved to a
+ * new token with an earlier `save()`, and a client that is not told of it has lost the session.
+ */
 export function becomeFailure(res: PatchableResponse, error: unknown): string {
   const { status, text } = failureOf(error)
   for (const name of res.getHeaderNames()) if (ofContent.test(name)) res.removeHeader(name)
