@@ -7,8 +7,10 @@ export { memoryStore } from '../stores/memory/index.ts'
 export {
   type AdapterAnswer,
   type AdapterCase,
+  type AdapterFacts,
   type AdapterHandler,
   type AdapterRequest,
+  type AdapterServing,
   adapterCases,
   type ServedAdapter,
   type StartAdapter,

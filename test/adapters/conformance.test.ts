@@ -3,5 +3,5 @@ import { adapterCases } from '../../src/testing/adapter-suite.ts'
 import { starters } from './apps/starters.ts'
 
 describe.each(Object.entries(starters()))('%s', (_, start) => {
-  for (const { title, run } of adapterCases(start)) it(title, run)
+  for (const { title, run } of adapterCases(start, { tls: true })) it(title, run)
 })

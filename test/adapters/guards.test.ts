@@ -10,7 +10,9 @@ import type { Session } from '../../src/contract/session.ts'
 import type { Sessions } from '../../src/contract/sessions.ts'
 import { createSessions } from '../../src/index.ts'
 import { memoryStore } from '../../src/stores/memory/index.ts'
+import type { AdapterHandler } from '../../src/testing/adapter-suite.ts'
 import { faultyStore } from '../../src/testing/faulty-store.ts'
+import { withReplaced } from './apps/replaced.ts'
 import { type Running, serveHttp } from './apps/servers.ts'
 import { until, visit } from './apps/stage.ts'
 import { type MountedWith, starters } from './apps/starters.ts'
@@ -33,10 +35,11 @@ describe.each(Object.keys(starters()))('the callbacks of an application on %s', 
     const store = faultyStore(memoryStore())
     const sessions = createSessions({ store })
     let runs = 0
-    const served = await starters(options)[name]?.(sessions, async (session) => {
+    const count: AdapterHandler = async (session) => {
       runs++
       return { status: 200, body: `${session.increment('count')}` }
-    })
+    }
+    const served = await starters(options)[name]?.(sessions, count, { tls: false, mounts: 1 })
     if (served === undefined) throw new Error(`nothing starts ${name}`)
     closing.push(served)
     const get = async () => {
@@ -201,7 +204,7 @@ function unreadable(sessions: Sessions, spoilt: WeakSet<object>): Sessions {
   }
   const open: Sessions['open'] = async (source) => {
     const session = await sessions.open(source)
-    const fake: Session = boundTo(session, {
+    const fake: Session = withReplaced(session, {
       get isChanged(): boolean {
         if (spoilt.has(fake)) throw planted
         return session.isChanged
@@ -210,16 +213,5 @@ function unreadable(sessions: Sessions, spoilt: WeakSet<object>): Sessions {
     real.set(fake, session)
     return fake
   }
-  return boundTo(sessions, { adapter, open })
-}
-
-/** An object with some members replaced; the others work on the original, whatever private fields they use. */
-function boundTo<Target extends object>(target: Target, replaced: Partial<Target>): Target {
-  return new Proxy(target, {
-    get(_, name) {
-      if (Object.hasOwn(replaced, name)) return Reflect.get(replaced, name)
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  return withReplaced(sessions, { adapter, open })
 }
