@@ -101,4 +101,6 @@ export interface SealedStore {
   readonly name: string
   /** Tells this kind from `Store`. */
   readonly sealed: true
+  /** Where ended sessions are remembered; else a store that has nothing and refuses to keep anything. */
+  readonly revocation: Store
 }

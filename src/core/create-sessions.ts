@@ -8,6 +8,7 @@ import { EndedKeys } from './keyed/ended-keys.ts'
 import { keyedPersistence } from './keyed/persistence.ts'
 import { CommitQueue } from './keyed/queue.ts'
 import { resolveOptions, type SessionsOptions } from './options.ts'
+import { persistenceOf } from './self-persisting.ts'
 import { LiveSessions } from './sessions.ts'
 import { abilitiesOf } from './store/abilities.ts'
 import { Guard, guardListing, guardStore, guardUserIndex } from './store/deadline.ts'
@@ -39,7 +40,7 @@ export function buildSessions<Data extends object = AnyData, Flash extends objec
     queue: new CommitQueue(),
     ended: new EndedKeys(),
   }
-  const persistence = settings.sealed === null ? keyedPersistence(parts) : settings.sealed.persistence(parts)
+  const persistence = settings.sealed === null ? keyedPersistence(parts) : persistenceOf(settings.sealed, parts)
   // One implementation serves every shape of data; the shapes exist for the compiler alone.
   return new LiveSessions({ ...parts, persistence }) as unknown as Sessions<Data, Flash>
 }

@@ -14,7 +14,6 @@ import { cookieTransport } from '../transports/cookie.ts'
 import type { CookieOptions } from '../transports/cookie-options.ts'
 import { parseDuration } from '../values/duration.ts'
 import type { Timeouts } from './expiry.ts'
-import type { SelfPersisting } from './persistence.ts'
 import type { IdOptions } from './token.ts'
 
 /** A length of time: ms, or text such as `'45s'`, `'30m'`, `'1h30m'`, `'7d'`. */
@@ -102,7 +101,7 @@ export interface Settings {
   /** Names the store in errors. */
   readonly storeName: string
   /** Set when sessions are sealed in their tokens. */
-  readonly sealed: SelfPersisting | null
+  readonly sealed: SealedStore | null
   readonly secrets: readonly string[]
   readonly timeouts: Timeouts
   readonly transport: Transport
@@ -218,7 +217,7 @@ function rotation(rotateEvery: Duration | undefined, { absolute }: Timeouts): nu
   )
 }
 
-function isSealed(store: Store | SealedStore): store is SelfPersisting {
+function isSealed(store: Store | SealedStore): store is SealedStore {
   return (store as Partial<SealedStore> | null)?.sealed === true
 }
 

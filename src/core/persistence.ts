@@ -1,11 +1,9 @@
 import type { DestroyedFacts } from '../contract/events.ts'
-import type { Eventually, SealedStore, Store, StoredRecord } from '../contract/store.ts'
+import type { Eventually, StoredRecord } from '../contract/store.ts'
 import type { Change } from './changes/change.ts'
 import type { FlashChanges } from './changes/flash.ts'
-import type { EngineParts } from './engine.ts'
-import type { Contents } from './record/contents.ts'
+import type { Contents, Frozen } from './record/contents.ts'
 import type { Facts } from './record/wire.ts'
-import type { Frozen } from './record/write.ts'
 
 /** Where a record is stored, and what was last known to be there. */
 export interface Place {
@@ -114,13 +112,6 @@ export interface Persistence {
   takeFlash(base: Base, name: string): Promise<{ readonly value: unknown; readonly written: Written }>
   /** Ends all sessions of a user but one, where that takes no list of them. */
   revokeAll?(userId: string, except: string | undefined): Promise<void>
-}
-
-/** A store that brings its own persistence. */
-export interface SelfPersisting extends SealedStore {
-  /** Where ended sessions are remembered; else a store that has nothing and refuses to keep anything. */
-  readonly revocation: Store
-  persistence(engine: EngineParts): Persistence
 }
 
 /** A change set that holds no changes. */

@@ -12,10 +12,10 @@ import { createSessions } from '../../src/index.ts'
 import { memoryStore } from '../../src/stores/memory/index.ts'
 import type { AdapterHandler } from '../../src/testing/adapter-suite.ts'
 import { faultyStore } from '../../src/testing/faulty-store.ts'
-import { withReplaced } from './apps/replaced.ts'
-import { type Running, serveHttp } from './apps/servers.ts'
+import { type MountedWith, starters } from '../fixtures/adapter-starters.ts'
+import { withReplaced } from '../fixtures/replaced.ts'
+import { type Running, serveHttp } from '../fixtures/servers.ts'
 import { until, visit } from './apps/stage.ts'
-import { type MountedWith, starters } from './apps/starters.ts'
 
 const planted = new Error('planted')
 

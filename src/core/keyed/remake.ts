@@ -4,8 +4,8 @@ import { withChanges } from '../changes/flash.ts'
 import { replay } from '../changes/replay.ts'
 import type { EngineParts } from '../engine.ts'
 import type { Base, ChangeSet, Live } from '../persistence.ts'
-import type { Contents } from '../record/contents.ts'
-import { type Frozen, freeze, thaw } from '../record/write.ts'
+import type { Contents, Frozen } from '../record/contents.ts'
+import { freeze, thaw } from '../record/write.ts'
 
 /** A change set on one version of its session, ready to be stored over it. */
 export interface Made {

@@ -15,6 +15,15 @@ export interface Contents {
   flash: Readonly<Record<string, FlashMessage>>
 }
 
+/** What a session holds at one moment, as text: nothing that the application does later changes it. */
+export interface Frozen {
+  readonly facts: Facts
+  /** The stamps of the flash messages as JSON; `''` for none. */
+  readonly stamps: string
+  /** What the codec wrote. */
+  readonly values: string
+}
+
 /** A session with nothing in it. Its root is drawn when it is first needed: most requests never store one. */
 export function freshContents(now: number): Contents {
   return { facts: { createdAt: now, root: '' }, data: {}, flash: noMessages }

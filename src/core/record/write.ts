@@ -4,19 +4,10 @@ import { SessionError } from '../../errors.ts'
 import { setOwn } from '../../values/safe-object.ts'
 import type { EngineParts } from '../engine.ts'
 import { absoluteDeadline, deadline } from '../expiry.ts'
-import { type Contents, type FlashMessage, identityOf, noMessages } from './contents.ts'
+import { type Contents, type FlashMessage, type Frozen, identityOf, noMessages } from './contents.ts'
 import { fitsSchema } from './schema.ts'
 import { type Facts, type Tombstone, writePayload, writeTombstone } from './wire.ts'
 import { nextWriteId } from './write-id.ts'
-
-/** What a session holds at one moment, as text: nothing that the application does later changes it. */
-export interface Frozen {
-  readonly facts: Facts
-  /** The stamps of the flash messages as JSON; `''` for none. */
-  readonly stamps: string
-  /** What the codec wrote. */
-  readonly values: string
-}
 
 /**
  * Makes the text of what a session holds now. It is made before this returns; only the check against a schema, which

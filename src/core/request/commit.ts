@@ -39,11 +39,10 @@ export function finishState(engine: Engine, state: SessionState, response: Respo
 }
 
 /** The store has acknowledged a move before, and the old token leads nowhere any more: the client must get the new one. */
-function keepToken(engine: Engine, state: SessionState, error: unknown): Eventually<never> {
-  return andThen(withdrawStaleToken(engine, state), () => {
-    if (state.outgoing !== null) putOnResponse(engine, state)
-    throw error
-  })
+async function keepToken(engine: Engine, state: SessionState, error: unknown): Promise<never> {
+  await withdrawStaleToken(engine, state)
+  if (state.outgoing !== null) putOnResponse(engine, state)
+  throw error
 }
 
 /** Stores the changes now; the response gets its cookie when it begins. */

@@ -1,5 +1,5 @@
 import type { SealedStore, Store } from '../../contract/store.ts'
-import type { SelfPersisting } from '../../core/persistence.ts'
+import type { SelfPersisting } from '../../core/self-persisting.ts'
 import { SessionError } from '../../errors.ts'
 import { sealedPersistence } from './persistence.ts'
 

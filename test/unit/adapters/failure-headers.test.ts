@@ -8,8 +8,9 @@ import type { AdapterSeam } from '../../../src/contract/adapter.ts'
 import type { Exchange } from '../../../src/contract/exchange.ts'
 import type { Session } from '../../../src/contract/session.ts'
 import type { Sessions } from '../../../src/contract/sessions.ts'
-import { serveFetch } from '../../adapters/apps/fetch-server.ts'
-import { type Running, serveHttp, serveHttp2, settle } from '../../adapters/apps/servers.ts'
+import { serveFetch } from '../../fixtures/fetch-server.ts'
+import { settle } from '../../fixtures/gate.ts'
+import { type Running, serveHttp, serveHttp2 } from '../../fixtures/servers.ts'
 
 const running: Running[] = []
 afterEach(async () => {

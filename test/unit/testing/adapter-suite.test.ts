@@ -13,7 +13,7 @@ import {
   onSessions,
   sound,
   soundFetch,
-} from '../../adapters/apps/broken.ts'
+} from '../../fixtures/broken-adapters.ts'
 
 /** What is wrong with the adapter, the beginning of the title of a case that must show it, and the adapter. */
 const faults: ReadonlyArray<readonly [string, string, StartAdapter]> = [
