@@ -1,5 +1,6 @@
 import type { Store, StoredRecord, UserIndex } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
+import { discreet } from '../_faults/discreet.ts'
 import { type CouchbaseClient, documentsOf, untilSettled } from './documents.ts'
 import { couchbaseUsers } from './users.ts'
 
@@ -88,7 +89,7 @@ export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserInde
     })
   }
 
-  return {
+  return discreet({
     name: 'couchbase',
 
     async read(key) {
@@ -124,7 +125,7 @@ export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserInde
     },
 
     keysOf: async (userId, { signal } = {}) => users.keysOf(userId, signal),
-  }
+  })
 }
 
 /** The record, or null for a document that is none. */

@@ -2,6 +2,8 @@ import { lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Listing, Store, StoredRecord, Sweeping, UserIndex } from '../../contract/store.ts'
+import { cleaned } from '../_faults/cleaned.ts'
+import { withoutFileNames } from './fault.ts'
 import { fileLocks, newNonce } from './lock.ts'
 import { examine, failedWith, moveDeadline, type RecordFile, readRecord, writeRecord } from './record.ts'
 import { fileTree, namesIn } from './tree.ts'
@@ -31,7 +33,8 @@ const orphanMs = 60_000
  * @throws SessionError `CONFIG_INVALID` if the directory is a symbolic link, world-writable, or a file.
  */
 export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing & UserIndex {
-  const tree = fileTree(resolve(options.directory))
+  const directory = resolve(options.directory)
+  const tree = fileTree(directory)
   const clock = options.clock ?? Date.now
   const locks = fileLocks(tree.temporary)
   tree.prepare()
@@ -119,7 +122,18 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
     }
   }
 
-  return {
+  /** Removes an index entry that leads nowhere; under the lock, lest it be one that is about to lead somewhere. */
+  async function prune(userId: string, key: string, signal: AbortSignal | undefined): Promise<void> {
+    await locks.run(
+      key,
+      () => {
+        if (examine(tree.pathOf(key))?.header?.userId !== userId) tree.unmark(userId, key)
+      },
+      { signal },
+    )
+  }
+
+  const store: Store & Sweeping & Listing & UserIndex = {
     name: 'file',
 
     async read(key, { signal } = {}) {
@@ -165,15 +179,5 @@ export function fileStore(options: FileStoreOptions): Store & Sweeping & Listing
       return keys
     },
   }
-
-  /** Removes an index entry that leads nowhere; under the lock, lest it be one that is about to lead somewhere. */
-  async function prune(userId: string, key: string, signal: AbortSignal | undefined): Promise<void> {
-    await locks.run(
-      key,
-      () => {
-        if (examine(tree.pathOf(key))?.header?.userId !== userId) tree.unmark(userId, key)
-      },
-      { signal },
-    )
-  }
+  return cleaned(store, (error) => withoutFileNames(error, directory))
 }

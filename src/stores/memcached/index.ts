@@ -1,4 +1,5 @@
 import type { Store, StoredRecord, UserIndex } from '../../contract/store.ts'
+import { discreet } from '../_faults/discreet.ts'
 import { type MemcachedClient, memcachedItems } from './items.ts'
 import { decodeRecord, encodeRecord, type KeptRecord } from './record.ts'
 import { maxAttempts, memcachedUsers } from './users.ts'
@@ -73,7 +74,7 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
     throw busy()
   }
 
-  return {
+  return discreet({
     name: 'memcached',
 
     async read(key) {
@@ -112,7 +113,7 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
     },
 
     keysOf: (userId) => users.keysOf(userId),
-  }
+  })
 }
 
 /** Null if it has expired, or is no record. */

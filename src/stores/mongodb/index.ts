@@ -1,4 +1,5 @@
 import type { Listing, Store, StoredRecord, Sweeping, UserIndex } from '../../contract/store.ts'
+import { discreet } from '../_faults/discreet.ts'
 import { checkOptions, collectionOptions, type MongodbClient } from './client.ts'
 
 export type { MongodbClient, MongodbCollection } from './client.ts'
@@ -44,7 +45,7 @@ export function mongodbStore(
   checkOptions(client, database, collection)
   const documents = client.db(database).collection(collection, collectionOptions)
 
-  return {
+  return discreet({
     name: 'mongodb',
 
     async read(key, { signal } = {}) {
@@ -125,7 +126,7 @@ export function mongodbStore(
         { key: { userId: 1 }, sparse: true },
       ])
     },
-  }
+  })
 }
 
 const idOnly = { projection: { _id: 1 } }

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Listing, Store, Sweeping, UserIndex } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
+import { discreet } from '../_faults/discreet.ts'
 import { type SqlDialect, type SqlStatement, type SqlValue, sqlStatements, tableName } from '../_sql/statements.ts'
 import { type SqlResult, sqlStore } from '../_sql/store.ts'
 import { createMysqlTable, type MysqlExecute, type MysqlHeader, type MysqlRows, type MysqlTable } from './table.ts'
@@ -125,7 +126,7 @@ WHERE r.\`key\` IN (${padded.map(() => '?').join(', ')}) AND r.\`expires_at\` <=
     return 'affectedRows' in answer ? Number(answer.affectedRows) : 0
   }
 
-  return {
+  return discreet({
     ...store,
 
     async sweep(now, { limit, signal }) {
@@ -143,7 +144,7 @@ WHERE r.\`key\` IN (${padded.map(() => '?').join(', ')}) AND r.\`expires_at\` <=
     },
 
     createTable: () => createMysqlTable(execute, table),
-  }
+  })
 }
 
 /**

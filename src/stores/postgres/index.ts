@@ -1,4 +1,5 @@
 import type { Listing, Store, Sweeping, UserIndex } from '../../contract/store.ts'
+import { discreet } from '../_faults/discreet.ts'
 import { type SqlDialect, sqlStatements, tableName } from '../_sql/statements.ts'
 import { type SqlRun, sqlStore } from '../_sql/store.ts'
 import { type PgClient, type PgliteClient, type PostgresJsClient, postgresRun, preparedName } from './client.ts'
@@ -67,7 +68,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
     repeated(() => runText({ text, name: names.get(text) }, values()), options?.signal)
   let swept = { now: Number.NaN, page: 0 }
 
-  return {
+  return discreet({
     ...sqlStore('postgres', { dialect, statements, run, clock }),
 
     async sweep(time, options) {
@@ -92,7 +93,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
     async createTable() {
       await repeated(() => runText({ text: tableLayout(quoted) }, []))
     },
-  }
+  })
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Listing, Store, StoredRecord, UserIndex } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
+import { discreet } from '../_faults/discreet.ts'
 import { linkTo, type RedisClient } from './client.ts'
 import { deadlineText, ownerField, toRecord, toText } from './record.ts'
 import { scanKeys } from './scan.ts'
@@ -129,7 +130,7 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
     }
   }
 
-  return {
+  return discreet({
     name: 'redis',
 
     read,
@@ -189,7 +190,7 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
     },
 
     keysOf: (userId, { signal } = {}) => findKeys(ownerField(userId), signal),
-  }
+  })
 }
 
 function isCount(number: unknown): boolean {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import {
   type SqliteClient,
   type SqliteStore,
@@ -207,6 +208,24 @@ export function sqliteChecks(open: (path: string) => Promise<Database>, folder: 
           assert.deepEqual(await store.read(key), { ...record, expiresAt: now + 3 })
           time = now + 3
           assert.equal(await store.read(key), null)
+        }),
+    },
+    {
+      title: 'SEC-86 an error of the database shows no key and no payload',
+      run: () =>
+        onStage(async ({ client, store }) => {
+          const payload = 'PAYLOAD of a record'
+          await store.create(key, record)
+          await store.create(`${key}-2`, { ...record, payload })
+          client.exec('CREATE UNIQUE INDEX once ON coatcheck_sessions (payload)')
+          try {
+            await store.replace(key, { ...record, version: 2, payload }, 1)
+            assert.fail('the replace did not fail')
+          } catch (error) {
+            const said = inspect(error, { showHidden: true, depth: 9 })
+            assert.match(said, /UNIQUE constraint failed/)
+            assert.doesNotMatch(said, new RegExp(`${key}|PAYLOAD`))
+          }
         }),
     },
     {
