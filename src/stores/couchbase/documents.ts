@@ -24,9 +24,6 @@ export interface Documents {
   remove(id: string, cas?: unknown): Promise<boolean>
 }
 
-/** What ends a call that nobody waits for any more: an `AbortSignal`, or several as one. */
-export type Abortable = Pick<AbortSignal, 'throwIfAborted'>
-
 /** The flags that all SDKs of Couchbase give a JSON document. */
 const jsonFlags = 0x02000006
 const daySeconds = 86_400
@@ -34,8 +31,6 @@ const daySeconds = 86_400
 const monthSeconds = 30 * daySeconds
 /** A record that lives longer is left to its own deadline: servers and SDKs differ in how far they can count. */
 const longestSeconds = 10 * 365 * daySeconds
-/** A loser of so many races in a row gives up. */
-const maxAttempts = 64
 
 /** Passed with each call, so that what the cluster is set to does not matter. */
 const transcoder = {
@@ -71,20 +66,6 @@ export function documentsOf(client: CouchbaseClient, durabilityLevel: number, cl
     remove: (id, cas) =>
       succeeds(client.remove(id, cas === undefined ? { durabilityLevel } : { durabilityLevel, cas })),
   }
-}
-
-/** Makes attempts until one answers something, each on what it reads anew. */
-export async function untilSettled<Outcome>(
-  signal: Abortable | undefined,
-  attempt: () => Promise<Outcome | undefined>,
-): Promise<Outcome> {
-  for (let lost = 0; lost < maxAttempts; lost++) {
-    signal?.throwIfAborted()
-    const outcome = await attempt()
-    if (outcome !== undefined) return outcome
-    if (lost > 2) await new Promise((resolve) => setTimeout(resolve, Math.random() * lost))
-  }
-  throw new Error('couchbaseStore: a document changes faster than it can be written.')
 }
 
 /** The expected refusals of a write, by name: the SDK is not imported, and several copies of it may be around. */

@@ -1,8 +1,10 @@
 import type { Store, StoredRecord, UserIndex } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
+import { type Patience, untilSettled } from '../_cas/settle.ts'
+import { casUserIndex } from '../_cas/user-index.ts'
 import { discreet } from '../_faults/discreet.ts'
-import { type CouchbaseClient, documentsOf, untilSettled } from './documents.ts'
-import { couchbaseUsers } from './users.ts'
+import { type CouchbaseClient, documentsOf } from './documents.ts'
+import { leastFullAt, userItems } from './users.ts'
 
 export type { CouchbaseClient } from './documents.ts'
 
@@ -31,6 +33,14 @@ const durabilityLevels: ReadonlyMap<unknown, number> = new Map([
 ])
 /** Leaves room for a key within the 250 bytes of an id. */
 const longestPrefix = 100
+const dayMs = 86_400_000
+
+/** A loser of so many races in a row gives up. */
+const patience: Patience = {
+  attempts: 64,
+  pauseMs: (lost) => (lost > 2 ? Math.random() * lost : 0),
+  message: 'couchbaseStore: a document changes faster than it can be written.',
+}
 
 /**
  * Sessions in a Couchbase collection, one document each, and one for each owner's index.
@@ -44,7 +54,17 @@ const longestPrefix = 100
 export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserIndex {
   const { client, prefix = 'coatcheck:', durability, clock = () => Date.now() } = options
   const documents = documentsOf(client, checkOptions(client, prefix, durability), clock)
-  const users = couchbaseUsers(documents, prefix, clock, async (key) => (await findLive(key))?.content.userId)
+  const users = casUserIndex({
+    items: userItems(documents, prefix),
+    ownerOf: async (key) => (await findLive(key))?.content.userId,
+    clock,
+    patience,
+    // As long again, and a day more: a session that is renewed all the time is noted anew once in a while.
+    spareMs: (left) => Math.max(left, dayMs),
+    graceMs: 600_000,
+    leastFullAt,
+    readsAtOnce: 64,
+  })
 
   function idOf(key: string): string {
     if (typeof key !== 'string') throw new Error('couchbaseStore: a key is a text.')
@@ -70,7 +90,7 @@ export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserInde
   ): Promise<Content> {
     if (userId === undefined) return { payload, version, expiresAt }
     const noted = present?.userId === userId ? (present.indexedUntil ?? 0) : 0
-    const indexedUntil = noted >= expiresAt ? noted : await users.add(userId, key, expiresAt, signal)
+    const indexedUntil = noted >= expiresAt ? noted : await users.note(userId, key, expiresAt, signal)
     return { payload, version, expiresAt, userId, indexedUntil }
   }
 
@@ -80,7 +100,7 @@ export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserInde
     signal: AbortSignal | undefined,
     next: (present: Content) => StoredRecord | null,
   ): Promise<boolean> {
-    return untilSettled(signal, async () => {
+    return untilSettled(patience, signal, async () => {
       const found = await findLive(key)
       const record = found === null ? null : next(found.content)
       if (found === null || record === null) return false
@@ -102,7 +122,7 @@ export function couchbaseStore(options: CouchbaseStoreOptions): Store & UserInde
     async create(key, record, { signal } = {}) {
       const id = idOf(key)
       const content = await prepare(key, record, null, signal)
-      return untilSettled(signal, async () => {
+      return untilSettled(patience, signal, async () => {
         if (await documents.insert(id, content, content.expiresAt)) return true
         const held = await documents.get(id)
         if (held === null) return undefined

@@ -1,8 +1,10 @@
 import type { Store, StoredRecord, UserIndex } from '../../contract/store.ts'
+import { type Patience, untilSettled } from '../_cas/settle.ts'
+import { casUserIndex } from '../_cas/user-index.ts'
 import { discreet } from '../_faults/discreet.ts'
 import { type MemcachedClient, memcachedItems } from './items.ts'
 import { decodeRecord, encodeRecord, type KeptRecord } from './record.ts'
-import { maxAttempts, memcachedUsers } from './users.ts'
+import { userItems } from './users.ts'
 
 export type { MemcachedClient } from './items.ts'
 
@@ -19,6 +21,8 @@ export interface MemcachedStoreOptions {
   readonly clock?: () => number
 }
 
+const ofRecord = patience('the record')
+
 /**
  * Keeps sessions in memcached, which forgets them when it restarts or needs the room.
  *
@@ -31,7 +35,18 @@ export interface MemcachedStoreOptions {
 export function memcachedStore(options: MemcachedStoreOptions): Store & UserIndex {
   const { client, prefix = 'coatcheck:', clock = Date.now } = options
   const items = memcachedItems(client, prefix, clock)
-  const users = memcachedUsers(items, async (key) => (await findLive(key))?.userId, clock)
+  const users = casUserIndex({
+    items: userItems(items),
+    ownerOf: async (key) => (await findLive(key))?.userId,
+    clock,
+    patience: patience("the user's index"),
+    // Twice the time that is left, so that not every `touch` has to write the index.
+    spareMs: (left) => Math.max(left, 0),
+    // The engine gives a call up after its `storeTimeout`, 2 s by default.
+    graceMs: 300_000,
+    leastFullAt: 0,
+    readsAtOnce: 128,
+  })
 
   async function findLive(key: string): Promise<KeptRecord | null> {
     const found = await items.gets(key)
@@ -49,11 +64,7 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
     if (userId === undefined) return { ...record, indexedUntil: 0 }
     const known = before?.userId === userId ? before.indexedUntil : 0
     if (expiresAt <= known) return { ...record, indexedUntil: known }
-    // Twice the time that is left, so that not every `touch` has to write the index.
-    const indexedUntil = expiresAt + Math.max(0, expiresAt - clock())
-    await users.mark(userId, key, indexedUntil)
-    signal?.throwIfAborted()
-    return { ...record, indexedUntil }
+    return { ...record, indexedUntil: await users.note(userId, key, expiresAt, signal) }
   }
 
   /** Writes what `next` makes of the live record, over that very record; false if it is gone or `next` answers null. */
@@ -62,16 +73,14 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
     next: (before: KeptRecord) => StoredRecord | null,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      signal?.throwIfAborted()
+    return untilSettled(ofRecord, signal, async () => {
       const found = await items.gets(key)
       const before = found === null ? null : liveRecord(found.text, clock())
       const record = before === null ? null : next(before)
       if (found === null || record === null) return false
       const kept = await indexed(key, record, before, signal)
-      if (await items.cas(key, found, encodeRecord(kept), kept.expiresAt)) return true
-    }
-    throw busy()
+      return (await items.cas(key, found, encodeRecord(kept), kept.expiresAt)) || undefined
+    })
   }
 
   return discreet({
@@ -85,17 +94,15 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
     },
 
     async create(key, record, { signal } = {}) {
-      for (let attempt = 0; attempt < maxAttempts; attempt++) {
-        signal?.throwIfAborted()
+      return untilSettled(ofRecord, signal, async () => {
         const kept = await indexed(key, record, null, signal)
         const text = encodeRecord(kept)
         if (await items.add(key, text, kept.expiresAt)) return true
         const found = await items.gets(key)
-        if (found === null) continue
+        if (found === null) return undefined
         if (liveRecord(found.text, clock()) !== null) return false
-        if (await items.cas(key, found, text, kept.expiresAt)) return true
-      }
-      throw busy()
+        return (await items.cas(key, found, text, kept.expiresAt)) || undefined
+      })
     },
 
     replace(key, record, expectedVersion, { signal } = {}) {
@@ -112,7 +119,7 @@ export function memcachedStore(options: MemcachedStoreOptions): Store & UserInde
       await items.delete(key)
     },
 
-    keysOf: (userId) => users.keysOf(userId),
+    keysOf: (userId, { signal } = {}) => users.keysOf(userId, signal),
   })
 }
 
@@ -122,6 +129,8 @@ function liveRecord(text: string, now: number): KeptRecord | null {
   return record !== null && record.expiresAt > now ? record : null
 }
 
-function busy(): Error {
-  return new Error(`memcachedStore: others changed the record ${maxAttempts} times meanwhile.`)
+/** For a server that answers within a fraction of a millisecond. */
+function patience(what: string): Patience {
+  const attempts = 1000
+  return { attempts, pauseMs: () => 0, message: `memcachedStore: others changed ${what} ${attempts} times meanwhile.` }
 }

@@ -1,5 +1,6 @@
 import type { Listing, Store, StoredRecord, UserIndex } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
+import { lookedUp } from '../_cas/look-up.ts'
 import { discreet } from '../_faults/discreet.ts'
 import { linkTo, type RedisClient } from './client.ts'
 import { deadlineText, ownerField, toRecord, toText } from './record.ts'
@@ -86,20 +87,15 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
   /** The keys of an owner's live records. Drops entries that lead nowhere. */
   async function findKeys(owner: string, signal?: AbortSignal): Promise<string[]> {
     const index = indexOf(owner)
-    const found = (await send(index, ['ZRANGEBYSCORE', index, `(${clock()}`, '+inf'])) as unknown[]
+    const entries = (await send(index, ['ZRANGEBYSCORE', index, `(${clock()}`, '+inf'])) as unknown[]
+    const isTheirs = async (key: string): Promise<boolean> => {
+      const record = toRecord(await headOf(key, 64 + 3 * owner.length))
+      return record !== null && ownerField(record.userId) === owner && record.expiresAt > clock()
+    }
     const keys: string[] = []
-    for (let at = 0; at < found.length; at += mostHeads) {
-      signal?.throwIfAborted()
-      const entries = found.slice(at, at + mostHeads).map(String)
-      const heads = await Promise.all(entries.map((key) => headOf(key, 64 + 3 * owner.length)))
-      const now = clock()
-      const isTheirs = heads.map((head) => {
-        const record = toRecord(head)
-        return record !== null && ownerField(record.userId) === owner && record.expiresAt > now
-      })
-      keys.push(...entries.filter((_, nth) => isTheirs[nth]))
-      const others = entries.filter((_, nth) => !isTheirs[nth])
-      if (others.length > 0) await run(dropEntries, index, now, ...others)
+    for await (const { found, others } of lookedUp(entries.map(String), mostHeads, isTheirs, signal)) {
+      keys.push(...found)
+      if (others.length > 0) await run(dropEntries, index, clock(), ...others)
     }
     return keys
   }
