@@ -1,17 +1,19 @@
 import type { Closing, Listing, SealedStore, Store, Sweeping, UserIndex } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
+import { invalid } from './_faults/invalid.ts'
+import { restOf, schemeOf } from './_open/connection-string.ts'
 import { redact } from './_open/redact.ts'
 
-/** A store on a server, in files or in memory that was opened from a text: its opener has to close it. */
+/** A store on a server, in files or in memory that was opened from a connection string: its opener has to close it. */
 export type OpenedKeyedStore = Store & Closing & Partial<Sweeping & Listing & UserIndex>
 
-/** A store that was opened from a text; `'sealed' in store` tells the two kinds apart. */
+/** A store that was opened from a connection string; `'sealed' in store` tells the two kinds apart. */
 export type OpenedStore = OpenedKeyedStore | (SealedStore & Closing)
 
-/** Opens a store from a text such as `'redis://localhost:6379'`. It gets the whole text, scheme included. */
-export type StoreFactory = (text: string) => Store | SealedStore | Promise<Store | SealedStore>
+/** Opens a store from a connection string such as `'redis://localhost:6379'`, which it gets whole, scheme included. */
+export type StoreFactory = (connectionString: string) => Store | SealedStore | Promise<Store | SealedStore>
 
-/** The schemes whose text always opens a store of that kind. */
+/** The schemes that always open a store of that kind. */
 type KeyedScheme = 'memory' | 'file' | 'sqlite' | 'postgres' | 'postgresql' | 'mysql' | 'mariadb' | RedisScheme | Others
 type RedisScheme = 'redis' | 'rediss' | `redis${'' | 's'}+${'cluster' | 'sentinel'}` | `redis_${'cluster' | 'sentinel'}`
 type Others = 'memcached' | 'memcache' | 'mongodb' | 'mongodb+srv' | 'couchbase' | 'couchbases'
@@ -32,6 +34,8 @@ const openers: ReadonlyArray<readonly [schemes: string, () => Promise<StoreFacto
   ['cookie', async () => openCookie],
 ]
 
+const schemePattern = /^[a-z][a-z0-9+._-]*$/i
+
 const factories = new Map<string, StoreFactory>()
 /** What an error lists: the first scheme of each kind, and those that were registered. */
 const listed: string[] = []
@@ -39,36 +43,36 @@ const listed: string[] = []
 for (const [schemes, load] of openers) {
   const names = schemes.split(' ')
   listed.push(...names.slice(0, 1))
-  for (const name of names) factories.set(name, async (text) => (await load())(text))
+  for (const name of names) factories.set(name, async (connectionString) => (await load())(connectionString))
 }
 
 /**
- * Opens a store from a configuration text that begins with its scheme: `memory:`, `file:./sessions`,
+ * Opens a store from a connection string, which begins with its scheme: `memory:`, `file:./sessions`,
  * `sqlite:./sessions.db`, `postgres://`, `mysql://`, `redis://`, `memcached://`, `mongodb://`, `couchbase://`, `cookie:`,
- * their variants, beego's texts behind their provider's name, or a scheme of `registerStore`. docs/stores/open.md has
+ * their variants, beego's own behind their provider's name, or a scheme of `registerStore`. docs/stores/open.md has
  * the table.
  *
  * The client is loaded when it is needed, and belongs to the store: `close()` ends it. A server that is down is no reason
- * to fail here; the operations fail until it is there. No error shows a password or anything else of the text that may
- * be secret.
+ * to fail here; the operations fail until it is there. No error shows a password or anything else of it that may be
+ * secret.
  *
- * @throws SessionError `CONFIG_INVALID` for a text without a known scheme, one that its store cannot use, or a client
+ * @throws SessionError `CONFIG_INVALID` for one without a known scheme, one that its store cannot use, or a client
  * that is not installed; `STORE_FAILED` if opening fails otherwise.
  */
-export async function openStore(text: `cookie:${string}`): Promise<SealedStore & Closing>
-export async function openStore(text: `${KeyedScheme}:${string}`): Promise<OpenedKeyedStore>
-export async function openStore(text: string): Promise<OpenedStore>
-export async function openStore(text: string): Promise<OpenedStore> {
-  const scheme = schemeOf(text)
+export async function openStore(connectionString: `cookie:${string}`): Promise<SealedStore & Closing>
+export async function openStore(connectionString: `${KeyedScheme}:${string}`): Promise<OpenedKeyedStore>
+export async function openStore(connectionString: string): Promise<OpenedStore>
+export async function openStore(connectionString: string): Promise<OpenedStore> {
+  const scheme = checkedScheme(connectionString)
   const factory = factories.get(scheme)
   if (factory === undefined) {
     throw invalid(`There is no store for "${scheme}:". Known are ${knownSchemes()}; registerStore adds others.`)
   }
   let store: Store | SealedStore
   try {
-    store = await factory(text)
+    store = await factory(connectionString)
   } catch (error) {
-    throw withoutSecrets(error, scheme, text)
+    throw withoutSecrets(error, scheme, connectionString)
   }
   if (!isStore(store)) throw invalid(`The factory registered for "${scheme}:" did not answer a store.`)
   return 'close' in store ? (store as OpenedStore) : Object.assign(store, { close: async () => undefined })
@@ -84,7 +88,7 @@ export async function openStore(text: string): Promise<OpenedStore> {
  * function.
  */
 export function registerStore(scheme: string, factory: StoreFactory): void {
-  if (typeof scheme !== 'string' || !/^[a-z][a-z0-9+._-]*$/i.test(scheme)) {
+  if (typeof scheme !== 'string' || !schemePattern.test(scheme)) {
     throw invalid(
       'A store is registered under a scheme such as "redis": a letter, then letters, digits, "+", "-", ".", "_".',
     )
@@ -99,14 +103,14 @@ export function registerStore(scheme: string, factory: StoreFactory): void {
   listed.push(name)
 }
 
-async function openMemory(text: string): Promise<Store> {
-  if (!/^memory:(\/\/)?$/i.test(text)) throw invalid('"memory:" takes nothing after the colon.')
+async function openMemory(connectionString: string): Promise<Store> {
+  if (!/^memory:(\/\/)?$/i.test(connectionString)) throw invalid('"memory:" takes nothing after the colon.')
   const { memoryStore } = await import('./memory/index.ts')
   return memoryStore()
 }
 
-async function openFile(text: string): Promise<Store> {
-  const path = text.slice('file:'.length)
+async function openFile(connectionString: string): Promise<Store> {
+  const path = restOf(connectionString)
   if (path.includes('?'))
     throw invalid('"file:" takes no parameters; a "?" in the name of a directory is "%3F" in "file:///".')
   if (path === '' || path === '//') throw invalid('"file:" needs a directory: "file:./sessions".')
@@ -117,8 +121,8 @@ async function openFile(text: string): Promise<Store> {
   return fileStore({ directory: path.startsWith('//') ? decodeURIComponent(path.slice(2)) : path })
 }
 
-async function openCookie(text: string): Promise<SealedStore> {
-  if (!/^cookie:(\/\/)?$/i.test(text)) {
+async function openCookie(connectionString: string): Promise<SealedStore> {
+  if (!/^cookie:(\/\/)?$/i.test(connectionString)) {
     throw invalid(
       '"cookie:" takes nothing after the colon; what seals the cookie is the option "secret" of createSessions.',
     )
@@ -127,11 +131,12 @@ async function openCookie(text: string): Promise<SealedStore> {
   return sealedCookie()
 }
 
-/** The text itself is in no message: without a scheme, any part of it may be the password. */
-function schemeOf(text: string): string {
-  const scheme = typeof text === 'string' ? /^([a-z][a-z0-9+._-]*):/i.exec(text)?.[1] : undefined
-  if (scheme !== undefined) return scheme.toLowerCase()
-  throw invalid(`A store is opened from a text that begins with a scheme and a colon: ${knownSchemes()}.`)
+/** The connection string itself is in no message: without a scheme, any part of it may be the password. */
+function checkedScheme(connectionString: string): string {
+  if (typeof connectionString === 'string' && schemePattern.test(schemeOf(connectionString))) {
+    return schemeOf(connectionString)
+  }
+  throw invalid(`openStore: a connection string begins with a scheme and a colon: ${knownSchemes()}.`)
 }
 
 function knownSchemes(): string {
@@ -144,13 +149,12 @@ function isStore(store: unknown): boolean {
   return methods.every((method) => typeof Reflect.get(store, method) === 'function')
 }
 
-/** Without its cause, which may hold the text in any property, as the error of `new URL` does. */
-function withoutSecrets(error: unknown, scheme: string, text: string): SessionError {
-  const reason = redact(error instanceof Error ? error.message : 'the factory threw something else than an Error', text)
+/** Without its cause, which may hold the connection string in any property, as the error of `new URL` does. */
+function withoutSecrets(error: unknown, scheme: string, connectionString: string): SessionError {
+  const reason = redact(
+    error instanceof Error ? error.message : 'the factory threw something else than an Error',
+    connectionString,
+  )
   if (error instanceof SessionError) return new SessionError(error.code, reason)
   return new SessionError('STORE_FAILED', `The "${scheme}:" store could not be opened: ${reason}`)
-}
-
-function invalid(message: string): SessionError {
-  return new SessionError('CONFIG_INVALID', message)
 }

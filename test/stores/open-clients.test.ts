@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(async () => rm(folder, { recursive: true }))
 
-/** What a process that has only these packages makes of a text. It fails if the process does not end by itself. */
+/** What a process that has only these packages makes of a connection string. It fails if the process does not end by itself. */
 async function outcomeOf(text: string, packages: readonly string[] = []): Promise<Outcome> {
   const modules = join(folder, 'node_modules')
   await rm(modules, { recursive: true, force: true })
@@ -59,7 +59,7 @@ describe('a client that is not installed', () => {
     expect(message).toMatch(new RegExp(`: npm install ${packages}$`))
   })
 
-  it('a text that cannot be used is refused before any client is looked for', async () => {
+  it('a connection string that cannot be used is refused before any client is looked for', async () => {
     expect((await outcomeOf('redis://')).message).toContain('needs a host')
     expect((await outcomeOf('postgres://h')).message).toContain('needs a database')
   })

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Closing, Store } from '../../contract/store.ts'
-import { flag, invalid } from './text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { flag } from './connection-string.ts'
+import { goodbyeMs } from './timeouts.ts'
 
 /** A package of the application, and what it exports. */
 export interface LoadedPackage {
@@ -9,7 +11,7 @@ export interface LoadedPackage {
 }
 
 /**
- * Loads a client when a text asks for it: the first of the packages that is there.
+ * Loads a client when a connection string asks for it: the first of the packages that is there.
  *
  * The name is no literal, so that a bundler neither demands nor includes packages that an application does without.
  * Throws `CONFIG_INVALID` with what to install if there is none.
@@ -107,14 +109,13 @@ export function afterPreparing<Kind extends Store>(store: Kind, prepare: () => P
  *
  * @param force - Left out for a client that has no such way, which is then left to itself.
  */
-export async function endWithin(
-  ms: number,
+export async function endClient(
   graceful: () => Promise<unknown>,
   force: () => unknown = () => undefined,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const tooLong = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
+    timer = setTimeout(resolve, goodbyeMs, false)
   })
   const ended = graceful().then(
     () => true,
@@ -134,14 +135,30 @@ export interface TlsOptions {
 /** The parameters about TLS, named as the MongoDB connection string names them. */
 export const tlsParameters = ['tlsCAFile', 'tlsAllowInvalidCertificates'] as const
 
-/** The options that the parameters about TLS ask for. Throws `CONFIG_INVALID` if the file cannot be read. */
-export async function tlsOptions(parameters: ReadonlyMap<string, string>, scheme: string): Promise<TlsOptions> {
+/** Whether a connection is to use TLS, and what turns that on in a connection string, such as `"tls=true"`. */
+export interface TlsSwitch {
+  readonly isOn: boolean
+  readonly by: string
+}
+
+/**
+ * The options that the parameters about TLS ask for; undefined for a connection without it. Throws `CONFIG_INVALID` if the
+ * file cannot be read, and for parameters that would have no effect.
+ */
+export async function tlsOptions(
+  parameters: ReadonlyMap<string, string>,
+  scheme: string,
+  { isOn, by }: TlsSwitch,
+): Promise<TlsOptions | undefined> {
   const file = parameters.get('tlsCAFile')
   const isUnsafe = flag(parameters, 'tlsAllowInvalidCertificates', scheme) === true
-  return {
+  const options: TlsOptions = {
     ...(file === undefined ? {} : { ca: await readText(file, 'tlsCAFile', scheme) }),
     ...(isUnsafe ? { rejectUnauthorized: false as const } : {}),
   }
+  if (isOn) return options
+  if (Object.keys(options).length > 0) throw invalid(`"${scheme}:" needs ${by} beside the parameters of TLS.`)
+  return undefined
 }
 
 /** The file that a parameter names. */

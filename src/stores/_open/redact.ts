@@ -1,6 +1,8 @@
-/** A message without the secrets of the configuration text that it may quote from. */
-export function redact(message: string, text: string): string {
-  return secretsOf(text).reduce((redacted, secret) => redacted.replaceAll(secret, '***'), message)
+import { restOf } from './connection-string.ts'
+
+/** A message without the secrets of the connection string that it may quote from. */
+export function redact(message: string, connectionString: string): string {
+  return secretsOf(connectionString).reduce((redacted, secret) => redacted.replaceAll(secret, '***'), message)
 }
 
 /** Parameters of the stores themselves, which say nothing that has to be kept. */
@@ -9,11 +11,11 @@ const secretName = /pass|pwd|secret|token|key|auth|cred/i
 
 /**
  * The password of a URL, the values of its query, the fields after a comma (`127.0.0.1:6379,100,password`), the
- * passwords of key=value pairs and of JSON, or all of a text without parts; as written, unescaped and escaped, longest first.
+ * passwords of key=value pairs and of JSON, or all of one without parts; as written, unescaped and escaped, longest first.
  * Hosts, paths and user names are no secrets.
  */
-function secretsOf(text: string): string[] {
-  const rest = text.slice(text.indexOf(':') + 1)
+function secretsOf(connectionString: string): string[] {
+  const rest = restOf(connectionString)
   const isUrl = rest.startsWith('//')
   const [address = '', query = ''] = rest.replace(/^\/\//, '').split(/[?#](.*)/s)
   const fields = isUrl ? [] : rest.split(',').slice(1)

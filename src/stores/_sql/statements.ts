@@ -1,5 +1,5 @@
 import type { StoredRecord } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 
 /** A value that is sent beside a statement, never inside its text. */
 export type SqlValue = string | number | null | Uint8Array
@@ -124,8 +124,7 @@ export function tableName(store: string, dialect: SqlDialect, table: string, sch
 /** The name itself if it can be an identifier, see `tableName`. */
 export function checkedIdentifier(store: string, option: string, name: string): string {
   if (typeof name === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(name)) return name
-  throw new SessionError(
-    'CONFIG_INVALID',
+  throw invalid(
     `${store}: ${option} must be a name of letters, digits and "_" that does not begin with a digit, at most 63 characters.`,
   )
 }

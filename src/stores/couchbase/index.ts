@@ -1,8 +1,8 @@
 import type { Store, StoredRecord, UserIndex } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
 import { type Patience, untilSettled } from '../_cas/settle.ts'
 import { casUserIndex } from '../_cas/user-index.ts'
 import { discreet } from '../_faults/discreet.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { type CouchbaseClient, documentsOf } from './documents.ts'
 import { leastFullAt, userItems } from './users.ts'
 
@@ -161,21 +161,16 @@ function contentOf(document: unknown): Content | null {
 function checkOptions(client: unknown, prefix: unknown, durability: unknown): number {
   const calls = (client ?? {}) as { [call: string]: unknown }
   if (!['get', 'insert', 'replace', 'remove'].every((call) => typeof calls[call] === 'function')) {
-    throw new SessionError(
-      'CONFIG_INVALID',
+    throw invalid(
       'couchbaseStore: client must be a Collection, such as bucket.defaultCollection(), not a Cluster or a Bucket.',
     )
   }
   if (typeof prefix !== 'string' || !/^[^\p{Cc}\p{Cs}]*$/u.test(prefix) || Buffer.byteLength(prefix) > longestPrefix) {
-    throw new SessionError(
-      'CONFIG_INVALID',
-      `couchbaseStore: prefix must be a text of at most ${longestPrefix} bytes without control characters.`,
-    )
+    throw invalid(`couchbaseStore: prefix must be a text of at most ${longestPrefix} bytes without control characters.`)
   }
   const level = durabilityLevels.get(durability)
   if (level !== undefined) return level
-  throw new SessionError(
-    'CONFIG_INVALID',
+  throw invalid(
     'couchbaseStore: durability must be "majority", "majorityAndPersistOnMaster" or "persistToMajority", or left out.',
   )
 }

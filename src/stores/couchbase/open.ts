@@ -1,6 +1,16 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { afterPreparing, endWithin, loadPackage, owning } from '../_open/client.ts'
-import { invalid, isUrl, optionsFrom, parseUrl, restOf, takeParameters } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { afterPreparing, endClient, loadPackage, owning } from '../_open/client.ts'
+import {
+  isUrl,
+  jsonFields,
+  optionsFrom,
+  parseUrl,
+  restOf,
+  schemeOf,
+  takeParameters,
+} from '../_open/connection-string.ts'
+import { connectTimeoutMs } from '../_open/timeouts.ts'
 import type { CouchbaseClient } from './index.ts'
 
 interface Couchbase {
@@ -22,8 +32,12 @@ interface CouchbaseTarget {
   address(): Promise<string>
 }
 
-/** In ms. */
-const timeouts = { connectTimeout: 2_000, bootstrapTimeout: 2_000, kvTimeout: 2_000 }
+const timeouts = {
+  connectTimeout: connectTimeoutMs,
+  bootstrapTimeout: connectTimeoutMs,
+  // A call that nobody waits for any more ends, too.
+  kvTimeout: connectTimeoutMs,
+}
 
 /**
  * Opens a `couchbaseStore` with the package `couchbase`: `couchbase://user:password@host/bucket?collection=...&scope=...`,
@@ -31,9 +45,11 @@ const timeouts = { connectTimeout: 2_000, bootstrapTimeout: 2_000, kvTimeout: 2_
  *
  * It connects before the first operation, and tries again with the next if that fails.
  */
-export async function openCouchbase(text: string): Promise<Store & Closing> {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  const target = isUrl(text) ? fromUrl(text, scheme) : fromBeego(restOf(text).trim(), scheme)
+export async function openCouchbase(connectionString: string): Promise<Store & Closing> {
+  const scheme = schemeOf(connectionString)
+  const target = isUrl(connectionString)
+    ? fromUrl(connectionString, scheme)
+    : fromBeego(restOf(connectionString).trim(), scheme)
   const { scope = '_default', collection = '_default' } = optionsFrom(target.taken, 'scope', 'collection')
   const [{ exports }, { couchbaseStore }] = await Promise.all([
     loadPackage(scheme, ['couchbase']),
@@ -63,7 +79,7 @@ export async function openCouchbase(text: string): Promise<Store & Closing> {
       },
   })
   return owning(
-    () => endWithin(1_000, async () => cluster?.close()),
+    () => endClient(async () => cluster?.close()),
     () => {
       const store = couchbaseStore({ client: later, ...optionsFrom(target.taken, 'prefix') })
       return afterPreparing(store, connect)
@@ -71,12 +87,12 @@ export async function openCouchbase(text: string): Promise<Store & Closing> {
   )
 }
 
-function fromUrl(text: string, scheme: string): CouchbaseTarget {
+function fromUrl(connectionString: string, scheme: string): CouchbaseTarget {
   // What the SDK lets follow a port says which protocol it is for.
-  const { user, password, path } = parseUrl(text.replace(/=(mcd|http|manager)(?=[,/?]|$)/g, ''), 11210)
+  const { user, password, path } = parseUrl(connectionString.replace(/=(mcd|http|manager)(?=[,/?]|$)/g, ''), 11210)
   if (path === '') throw invalid(`"${scheme}:" needs a bucket: "${scheme}://user:password@host/bucket".`)
-  const { text: rest, taken } = takeParameters(text, ['prefix', 'scope', 'collection'])
-  const [, hosts = '', query = ''] = /^\w+:\/\/(?:.*@)?([^/?]*)[^?]*(\?.*)?$/s.exec(rest) ?? []
+  const { address, taken } = takeParameters(connectionString, ['prefix', 'scope', 'collection'])
+  const [, hosts = '', query = ''] = /^\w+:\/\/(?:.*@)?([^/?]*)[^?]*(\?.*)?$/s.exec(address) ?? []
   return {
     user: user ?? '',
     password: password ?? '',
@@ -89,7 +105,7 @@ function fromUrl(text: string, scheme: string): CouchbaseTarget {
 /** `http://bucket:password@host:8091/`, that and `,pool,bucket`, or JSON of the three. */
 function fromBeego(rest: string, scheme: string): CouchbaseTarget {
   const [place = '', , named] = rest.startsWith('{')
-    ? jsonFields(rest, scheme)
+    ? jsonFields(rest, ['save_path', 'pool', 'bucket'], scheme)
     : rest.split(',').map((part) => part.trim())
   if (!/^https?:\/\//i.test(place)) {
     throw invalid(`"${scheme}:" is followed by "//user:password@host/bucket", or "http://bucket:password@host:8091/".`)
@@ -105,16 +121,6 @@ function fromBeego(rest: string, scheme: string): CouchbaseTarget {
     bucket,
     taken: new Map(),
     address: () => dataAddress(origin, bucket, `${user || bucket}:${password}`),
-  }
-}
-
-function jsonFields(text: string, scheme: string): string[] {
-  try {
-    const { save_path = '', pool = '', bucket = '' } = JSON.parse(text) as Record<string, unknown>
-    return [String(save_path), String(pool), String(bucket)]
-  } catch {
-    // Its error would repeat the text.
-    throw invalid(`"${scheme}:{" begins a JSON text that is not valid.`)
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, rmdirSync, unlinkSync } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { failedWith } from './record.ts'
 
 /**
@@ -131,7 +131,7 @@ function prepareRoot(root: string): void {
   }
   const stat = lstatSync(root)
   const refuse = (why: string, fix: string): never => {
-    throw new SessionError('CONFIG_INVALID', `The directory of the file store ${why}: ${fix}`)
+    throw invalid(`The directory of the file store ${why}: ${fix}`)
   }
   if (stat.isSymbolicLink()) refuse('is a symbolic link', 'name the real directory')
   if (!stat.isDirectory()) refuse('is not a directory', 'name another path')

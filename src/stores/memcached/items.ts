@@ -1,4 +1,4 @@
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 
 /**
  * The calls that are made of a client: those of `memcache-client`.
@@ -130,8 +130,7 @@ function mixed(value: number): number {
 
 function checkClients(clients: readonly MemcachedClient[]): void {
   if (clients.length > 0 && clients.every(isUsable)) return
-  throw new SessionError(
-    'CONFIG_INVALID',
+  throw invalid(
     'memcachedStore: client must be a MemcacheClient of the package "memcache-client", or an array of such, one for ' +
       'each server. The packages "memcached", "memcache" and "memjs" lack what it needs.',
   )
@@ -146,8 +145,5 @@ function isUsable(client: MemcachedClient): boolean {
 
 function checkPrefix(prefix: string): void {
   if (typeof prefix === 'string' && prefix.length <= longestPrefix && /^[!-~]*$/.test(prefix)) return
-  throw new SessionError(
-    'CONFIG_INVALID',
-    `memcachedStore: prefix must be at most ${longestPrefix} printable ASCII characters, without spaces.`,
-  )
+  throw invalid(`memcachedStore: prefix must be at most ${longestPrefix} printable ASCII characters, without spaces.`)
 }

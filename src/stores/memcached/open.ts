@@ -1,16 +1,18 @@
 import type { Closing, Store } from '../../contract/store.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { loadPackage, owning, tlsOptions, tlsParameters } from '../_open/client.ts'
 import {
   flag,
   type Host,
-  invalid,
   isUrl,
   optionsFrom,
   parseHosts,
   parseUrl,
   refuseUnknown,
   restOf,
-} from '../_open/text.ts'
+  schemeOf,
+} from '../_open/connection-string.ts'
+import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { MemcachedClient } from './index.ts'
 
 interface MemcacheClientPackage {
@@ -21,19 +23,20 @@ interface MemcacheClientPackage {
  * Opens a `memcachedStore` with the package `memcache-client`, a client for each server: `memcached://a:11211,b:11211`,
  * with `tls=true` for TLS, or beego's `memcache:a:11211;b:11211`.
  */
-export async function openMemcached(text: string): Promise<Store & Closing> {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  const { hosts, parameters } = isUrl(text) ? fromUrl(text, scheme) : fromBeego(restOf(text), scheme)
-  const isTls = flag(parameters, 'tls', scheme) === true
-  const tls = await tlsOptions(parameters, scheme)
-  if (!isTls && Object.keys(tls).length > 0)
-    throw invalid(`"${scheme}:" needs "tls=true" beside the parameters of TLS.`)
+export async function openMemcached(connectionString: string): Promise<Store & Closing> {
+  const scheme = schemeOf(connectionString)
+  const { hosts, parameters } = isUrl(connectionString)
+    ? fromUrl(connectionString, scheme)
+    : fromBeego(restOf(connectionString), scheme)
+  const isOn = flag(parameters, 'tls', scheme) === true
+  const tls = await tlsOptions(parameters, scheme, { isOn, by: '"tls=true"' })
   const [{ exports }, { memcachedStore }] = await Promise.all([
     loadPackage(scheme, ['memcache-client'], ' tslib'),
     import('./index.ts'),
   ])
   const { MemcacheClient } = exports as unknown as MemcacheClientPackage
-  const options = { noDelay: true, connectTimeout: 2_000, cmdTimeout: 4_000, ...(isTls ? { tls } : {}) }
+  const timeouts = { connectTimeout: connectTimeoutMs, cmdTimeout: silenceMs }
+  const options = { noDelay: true, ...timeouts, ...(tls === undefined ? {} : { tls }) }
   const client = hosts.map(({ host, port }) => new MemcacheClient({ ...options, server: `${host}:${port}` }))
   return owning(
     async () => {
@@ -48,8 +51,8 @@ interface MemcachedTarget {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-function fromUrl(text: string, scheme: string): MemcachedTarget {
-  const { user, password, hosts, path, parameters } = parseUrl(text, 11211)
+function fromUrl(connectionString: string, scheme: string): MemcachedTarget {
+  const { user, password, hosts, path, parameters } = parseUrl(connectionString, 11211)
   refuseUnknown(parameters, ['prefix', 'tls', ...tlsParameters], scheme)
   if (user !== undefined || password !== undefined) {
     throw invalid(`"${scheme}:" takes no user and no password: the client has no authentication.`)

@@ -1,5 +1,5 @@
 import type { Closing, Listing, Store, StoredRecord, Sweeping, UserIndex } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { type Entry, memoryTable } from './table.ts'
 
 export interface MemoryStoreOptions {
@@ -33,10 +33,7 @@ const slotsPerCreate = 4
 export function memoryStore(options: MemoryStoreOptions = {}): Store & Sweeping & Listing & UserIndex & Closing {
   const { maxRecords = 1_000_000, clock = () => Date.now() } = options
   if (!Number.isSafeInteger(maxRecords) || maxRecords < 1) {
-    throw new SessionError(
-      'CONFIG_INVALID',
-      `memoryStore: maxRecords must be a whole number above 0, not ${maxRecords}.`,
-    )
+    throw invalid(`memoryStore: maxRecords must be a whole number above 0, not ${maxRecords}.`)
   }
   let table = memoryTable()
   let sliceStart = 0

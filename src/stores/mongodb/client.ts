@@ -1,4 +1,4 @@
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 
 /** The part of a `MongoClient` of the package `mongodb` (version 6 or later) that the store uses. */
 export interface MongodbClient {
@@ -45,17 +45,13 @@ export const collectionOptions: object = {
 /** Throws `CONFIG_INVALID` for a client of another kind, and for names that MongoDB does not take. */
 export function checkOptions(client: unknown, database: unknown, collection: unknown): void {
   if (typeof (client as MongodbClient | null | undefined)?.db !== 'function') {
-    throw new SessionError('CONFIG_INVALID', 'mongodbStore: client must be a MongoClient, not a Db or a Collection.')
+    throw invalid('mongodbStore: client must be a MongoClient, not a Db or a Collection.')
   }
   if (database !== undefined && !isName(database, /^[^\0-\x20/\\."$*<>:|?]{1,63}$/)) {
-    throw new SessionError(
-      'CONFIG_INVALID',
-      'mongodbStore: database must be 1 to 63 characters without spaces and / \\ . " $ * < > : | ?',
-    )
+    throw invalid('mongodbStore: database must be 1 to 63 characters without spaces and / \\ . " $ * < > : | ?')
   }
   if (!isName(collection, /^(?!system\.)[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/) || collection.length > 120) {
-    throw new SessionError(
-      'CONFIG_INVALID',
+    throw invalid(
       'mongodbStore: collection must be at most 120 letters, digits, _ - and single dots, begin with a letter or _, ' +
         'and not with "system.".',
     )

@@ -1,6 +1,8 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { afterPreparing, endWithin, loadPackage, owning } from '../_open/client.ts'
-import { invalid, isUrl, optionsFrom, parseUrl, takeParameters } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { afterPreparing, endClient, loadPackage, owning } from '../_open/client.ts'
+import { isUrl, optionsFrom, parseUrl, schemeOf, takeParameters } from '../_open/connection-string.ts'
+import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { MongodbClient } from './index.ts'
 
 interface Mongodb {
@@ -13,13 +15,13 @@ interface Mongodb {
   }
 }
 
-/** In ms; a text that says something else about one of them is right. */
+/** In ms; a connection string that says something else about one of them is right. */
 const timeouts = {
-  serverSelectionTimeoutMS: 2_000,
-  connectTimeoutMS: 2_000,
-  waitQueueTimeoutMS: 2_000,
+  serverSelectionTimeoutMS: connectTimeoutMs,
+  connectTimeoutMS: connectTimeoutMs,
+  waitQueueTimeoutMS: connectTimeoutMs,
   // A socket that is silent for so long while a command waits is closed.
-  socketTimeoutMS: 4_000,
+  socketTimeoutMS: silenceMs,
   // How often a server that is down is looked for.
   heartbeatFrequencyMS: 500,
 }
@@ -28,17 +30,17 @@ const timeouts = {
  * Opens a `mongodbStore` with the package `mongodb`: `mongodb://user:password@a,b/database?collection=...` or
  * `mongodb+srv://`. Every other parameter is the driver's. The indexes are created before the first operation.
  */
-export async function openMongodb(text: string): Promise<Store & Closing> {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  if (!isUrl(text)) throw invalid(`"${scheme}:" is followed by "//host/database".`)
-  const { path, parameters } = parseUrl(text, 27017)
+export async function openMongodb(connectionString: string): Promise<Store & Closing> {
+  const scheme = schemeOf(connectionString)
+  if (!isUrl(connectionString)) throw invalid(`"${scheme}:" is followed by "//host/database".`)
+  const { path, parameters } = parseUrl(connectionString, 27017)
   if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://host/database".`)
-  const { text: address, taken } = takeParameters(text, ['collection'])
+  const { address, taken } = takeParameters(connectionString, ['collection'])
   const [{ exports }, { mongodbStore }] = await Promise.all([loadPackage(scheme, ['mongodb']), import('./index.ts')])
   const options = Object.fromEntries(Object.entries(timeouts).filter(([name]) => !parameters.has(name)))
   const client = new (exports as unknown as Mongodb).MongoClient(address, options)
   return owning(
-    () => endWithin(1_000, () => client.close(true)),
+    () => endClient(() => client.close(true)),
     () => {
       const store = mongodbStore({ client, ...optionsFrom(taken, 'collection') })
       return afterPreparing(store, async () => {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Listing, Store, Sweeping, UserIndex } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
 import { discreet } from '../_faults/discreet.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { type SqlDialect, type SqlStatement, type SqlValue, sqlStatements, tableName } from '../_sql/statements.ts'
 import { type SqlResult, sqlStore } from '../_sql/store.ts'
 import { createMysqlTable, type MysqlExecute, type MysqlHeader, type MysqlRows, type MysqlTable } from './table.ts'
@@ -172,8 +172,7 @@ function checkedClient(client: MysqlClient | MysqlCallbackClient | null | undefi
     if ('promise' in client && typeof client.promise === 'function') return client.promise()
     if ('execute' in client && typeof client.execute === 'function') return client
   }
-  throw new SessionError(
-    'CONFIG_INVALID',
+  throw invalid(
     'mysqlStore: client must be a pool or a connection of mysql2, such as `createPool(...)` of "mysql2/promise" answers.',
   )
 }

@@ -1,4 +1,5 @@
-import { invalid, parseHosts, refuseUnknown, takeParameters } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { parseHosts, refuseUnknown, takeAllParameters } from '../_open/connection-string.ts'
 
 /** A connection string of Go's MySQL driver, taken apart. */
 export interface GoDsn {
@@ -33,7 +34,7 @@ export function parseGoDsn(dsn: string, scheme: string): GoDsn {
       `"${scheme}:" needs a database: "${scheme}://user:password@host/database", or "...@tcp(host)/database".`,
     )
   }
-  const { taken: parameters, text: database } = takeAll(right)
+  const { taken: parameters, address: database } = takeAllParameters(right, scheme)
   refuseUnknown(parameters, ['table', 'tls', ...ignored], scheme)
   const at = left.lastIndexOf('@')
   const login = left.slice(0, Math.max(0, at))
@@ -46,14 +47,6 @@ export function parseGoDsn(dsn: string, scheme: string): GoDsn {
     database: database.includes('%') ? decodeURIComponent(database) : database,
     parameters,
   }
-}
-
-function takeAll(right: string): ReturnType<typeof takeParameters> {
-  const names = right.replace(/^[^?]*\??/, '').split('&')
-  return takeParameters(
-    right,
-    names.map((pair) => pair.split('=', 1)[0] ?? ''),
-  )
 }
 
 function placeOf(protocol: string, address: string, scheme: string): Pick<GoDsn, 'host' | 'port' | 'socketPath'> {

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net'
 import type { Closing, Store } from '../../contract/store.ts'
-import { afterTable, codeOf, endWithin, loadPackage, owning, tlsOptions, tlsParameters } from '../_open/client.ts'
-import { invalid, isUrl, optionsFrom, parseUrl, restOf, takeParameters } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { afterTable, codeOf, endClient, loadPackage, owning, tlsOptions, tlsParameters } from '../_open/client.ts'
+import { isUrl, optionsFrom, parseUrl, restOf, schemeOf, takeParameters } from '../_open/connection-string.ts'
+import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { MysqlClient } from './index.ts'
 import { parseGoDsn } from './open-go-dsn.ts'
 
@@ -14,16 +16,13 @@ interface MysqlPool {
   on(event: 'connection', listener: (connection: { readonly stream: Socket }) => void): unknown
 }
 
-/** Where the server is, as `mysql2` takes it, and what the text says beside that. */
+/** Where the server is, as `mysql2` takes it, and what the connection string says beside that. */
 interface MysqlTarget {
   readonly connection: object
   readonly taken: ReadonlyMap<string, string>
   readonly ssl: string | undefined
 }
 
-const connectTimeoutMs = 2_000
-/** A connection that is idle for so long, in ms, is closed, too; the next query makes another. */
-const silenceMs = 4_000
 const aboutTls = ['ssl', 'ssl-mode', 'sslmode', ...tlsParameters]
 
 /**
@@ -33,9 +32,11 @@ const aboutTls = ['ssl', 'ssl-mode', 'sslmode', ...tlsParameters]
  * The table is created when an operation finds it missing, so an account that may not create tables can use one that
  * exists.
  */
-export async function openMysql(text: string): Promise<Store & Closing> {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  const { connection, taken, ssl } = isUrl(text) ? fromUrl(text, scheme) : fromGo(restOf(text), scheme)
+export async function openMysql(connectionString: string): Promise<Store & Closing> {
+  const scheme = schemeOf(connectionString)
+  const { connection, taken, ssl } = isUrl(connectionString)
+    ? fromUrl(connectionString, scheme)
+    : fromGo(restOf(connectionString), scheme)
   const tls = await sslOf(ssl, taken, scheme)
   const [{ exports }, { mysqlStore }] = await Promise.all([
     loadPackage(scheme, ['mysql2/promise']),
@@ -49,12 +50,13 @@ export async function openMysql(text: string): Promise<Store & Closing> {
     ...connection,
     ...(tls === undefined ? {} : { ssl: tls }),
   })
-  // A prepared statement has no time limit of its own, so a connection that has gone silent would never be given up.
+  // A prepared statement has no time limit of its own, so a connection that has gone silent would never be given up. One
+  // that is idle for so long is closed, too; the next query makes another.
   pool.pool.on('connection', ({ stream }) => {
     stream.setTimeout(silenceMs, () => stream.destroy(new Error('MySQL has gone silent')))
   })
   return owning(
-    () => endWithin(1_000, () => pool.end()),
+    () => endClient(() => pool.end()),
     () => {
       const store = mysqlStore({ client: pool, ...optionsFrom(taken, 'table', 'schema') })
       return afterTable(store, (error) => codeOf(error) === 'ER_NO_SUCH_TABLE')
@@ -62,11 +64,11 @@ export async function openMysql(text: string): Promise<Store & Closing> {
   )
 }
 
-function fromUrl(text: string, scheme: string): MysqlTarget {
-  const { hosts, path, parameters } = parseUrl(text, 3306)
+function fromUrl(connectionString: string, scheme: string): MysqlTarget {
+  const { hosts, path, parameters } = parseUrl(connectionString, 3306)
   if (hosts.length > 1) throw invalid(`"${scheme}:" takes one host.`)
   if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://user:password@host/database".`)
-  const { text: uri, taken } = takeParameters(text, ['table', 'schema', ...aboutTls])
+  const { address: uri, taken } = takeParameters(connectionString, ['table', 'schema', ...aboutTls])
   const connectTimeout = Number(parameters.get('connectTimeout') ?? connectTimeoutMs)
   const mode = (taken.get('ssl-mode') ?? taken.get('sslmode'))?.toLowerCase()
   return {
@@ -93,11 +95,9 @@ async function sslOf(
   taken: ReadonlyMap<string, string>,
   scheme: string,
 ): Promise<object | string | undefined> {
-  const options = await tlsOptions(taken, scheme)
-  if (ssl === undefined || ssl === 'false') {
-    if (Object.keys(options).length > 0) throw invalid(`"${scheme}:" needs "ssl=true" beside the parameters of TLS.`)
-    return undefined
-  }
+  const isOn = ssl !== undefined && ssl !== 'false'
+  const options = await tlsOptions(taken, scheme, { isOn, by: '"ssl=true"' })
+  if (!isOn) return undefined
   // Without `verifyIdentity` the package takes any valid certificate, whoever it is for.
   if (ssl === 'true') return { verifyIdentity: true, ...options }
   if (!ssl.startsWith('{')) return ssl

@@ -1,4 +1,4 @@
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 import type { SqlStatement, SqlValue } from '../_sql/statements.ts'
 import type { SqlResult } from '../_sql/store.ts'
 
@@ -69,10 +69,7 @@ export function postgresRun(client: unknown, prepare: boolean): PostgresRun {
       return { rows, changed: rowCount ?? 0 }
     }
   }
-  throw new SessionError(
-    'CONFIG_INVALID',
-    'postgresStore: client must be a Pool or Client of "pg", the sql function of "postgres", or a PGlite.',
-  )
+  throw invalid('postgresStore: client must be a Pool or Client of "pg", the sql function of "postgres", or a PGlite.')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { invalid } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
 
 /**
  * The pairs of a connection string in the keyword/value form of libpq: `user=a password='b c' dbname=c`. In quotes or
@@ -6,11 +6,11 @@ import { invalid } from '../_open/text.ts'
  *
  * Throws `CONFIG_INVALID` for what is not in that form.
  */
-export function pairsOf(text: string, scheme: string): Map<string, string> {
+export function pairsOf(list: string, scheme: string): Map<string, string> {
   const pairs = new Map<string, string>()
   const pair = /\s*([a-z_]+)\s*=\s*(?:'((?:\\.|[^'\\])*)'|((?:\\.|[^\s'\\])*))(?:\s+|$)/gsy
-  while (pair.lastIndex < text.length) {
-    const [, name, quoted, plain = ''] = pair.exec(text) ?? []
+  while (pair.lastIndex < list.length) {
+    const [, name, quoted, plain = ''] = pair.exec(list) ?? []
     if (name === undefined) throw invalid(`"${scheme}:" is followed by "//host/database", or by "user=... dbname=...".`)
     pairs.set(name, (quoted ?? plain).replace(/\\(.)/gs, '$1'))
   }

@@ -1,6 +1,8 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { afterTable, codeOf, endWithin, loadPackage, owning, readText } from '../_open/client.ts'
-import { invalid, isUrl, optionsFrom, parseUrl, restOf, takeParameters } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { afterTable, codeOf, endClient, loadPackage, owning, readText } from '../_open/client.ts'
+import { isUrl, optionsFrom, parseUrl, restOf, schemeOf, takeParameters } from '../_open/connection-string.ts'
+import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { PostgresStoreOptions } from './index.ts'
 import { pairsOf } from './open-pairs.ts'
 
@@ -22,10 +24,6 @@ type Ssl = object | false | undefined
 
 const own = ['table', 'schema'] as const
 const aboutTls = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat']
-/** A text that says something else in `connect_timeout` is right. */
-const connectTimeoutSeconds = 2
-/** How long a server may take to answer, in ms. */
-const silenceMs = 4_000
 /** The SQLSTATE for a table that does not exist. */
 const undefinedTable = '42P01'
 
@@ -34,18 +32,18 @@ const undefinedTable = '42P01'
  * `postgres://user:password@host:5432/database?table=...&schema=...`, or beego's
  * `postgresql:user=a password=b dbname=c sslmode=disable`.
  *
- * What a text says about TLS is interpreted here: the two packages differ in what they make of `sslmode`, and one of
+ * What a connection string says about TLS is interpreted here: the two packages differ in what they make of `sslmode`, and one of
  * them verifies nothing under `require`. The table is created when an operation finds it missing, so a role that may
  * not create tables can use one that exists.
  */
-export async function openPostgres(text: string): Promise<Store & Closing> {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  const url = isUrl(text) ? text : urlOf(pairsOf(restOf(text), scheme))
+export async function openPostgres(connectionString: string): Promise<Store & Closing> {
+  const scheme = schemeOf(connectionString)
+  const url = isUrl(connectionString) ? connectionString : urlOf(pairsOf(restOf(connectionString), scheme))
   const { path } = parseUrl(url, 5432, 'host')
   if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://user:password@host/database".`)
-  const { text: address, taken } = takeParameters(url, [...own, ...aboutTls, 'connect_timeout'])
+  const { address, taken } = takeParameters(url, [...own, ...aboutTls, 'connect_timeout'])
   const ssl = await sslOf(taken, scheme)
-  const seconds = Number(taken.get('connect_timeout')) || connectTimeoutSeconds
+  const seconds = Number(taken.get('connect_timeout')) || connectTimeoutMs / 1_000
   const negotiation = taken.get('sslnegotiation')
   const settings = {
     ...(ssl === undefined ? {} : { ssl }),
@@ -80,7 +78,7 @@ function connectPg(exports: object, connectionString: string, settings: object, 
   pool.on('error', () => undefined)
   return {
     client: pool as unknown as PostgresStoreOptions['client'],
-    end: () => endWithin(1_000, () => pool.end()),
+    end: () => endClient(() => pool.end()),
   }
 }
 

@@ -1,4 +1,4 @@
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 
 /** A client of `redis` (5 or 6), or a pool of them. */
 export interface NodeRedis {
@@ -70,10 +70,7 @@ export function linkTo(given: RedisClient): RedisLink {
   if ('sendCommand' in client && ('connect' in client || !('GET' in client)))
     return alone((command) => client.sendCommand(command))
   if ('send' in client) return alone(([name = '', ...args]) => client.send(name, args))
-  throw new SessionError(
-    'CONFIG_INVALID',
-    'redisStore: client must be a client of redis (not its legacy()), ioredis or Bun.',
-  )
+  throw invalid('redisStore: client must be a client of redis (not its legacy()), ioredis or Bun.')
 }
 
 function alone(send: Send, keyPrefix = ''): RedisLink {
@@ -87,8 +84,7 @@ function viaIoRedis(client: IoRedis): RedisLink {
       node.call(name, args)
   const { keyPrefix, autoResendUnfulfilledCommands, retryDelayOnFailover } = client.options
   if (client.nodes === undefined ? autoResendUnfulfilledCommands !== false : retryDelayOnFailover !== 0) {
-    throw new SessionError(
-      'CONFIG_INVALID',
+    throw invalid(
       'redisStore: ioredis repeats writes: set autoResendUnfulfilledCommands to false (Cluster: retryDelayOnFailover to 0).',
     )
   }

@@ -1,7 +1,7 @@
 import type { Listing, Store, StoredRecord, UserIndex } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
 import { lookedUp } from '../_cas/look-up.ts'
 import { discreet } from '../_faults/discreet.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { linkTo, type RedisClient } from './client.ts'
 import { deadlineText, ownerField, toRecord, toText } from './record.ts'
 import { scanKeys } from './scan.ts'
@@ -42,9 +42,9 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
   const { client, prefix = 'coatcheck:', clock = Date.now, wait } = options
   const link = linkTo(client)
   if (typeof prefix !== 'string' || /\p{Cc}/u.test(prefix))
-    throw invalid('prefix must be text without control characters')
+    throw invalid('redisStore: prefix must be text without control characters.')
   if (wait && ('execute' in client || !isCount(wait.replicas) || !isCount(wait.timeoutMs))) {
-    throw invalid('wait needs two whole numbers above 0, and no pool')
+    throw invalid('redisStore: wait needs two whole numbers above 0, and no pool.')
   }
   const indexOf = (owner: string): string => `${prefix}u${owner}`
   let hasLooked = false
@@ -191,8 +191,4 @@ export function redisStore(options: RedisStoreOptions): Store & Listing & UserIn
 
 function isCount(number: unknown): boolean {
   return Number.isSafeInteger(number) && Number(number) > 0
-}
-
-function invalid(message: string): SessionError {
-  return new SessionError('CONFIG_INVALID', `redisStore: ${message}.`)
 }

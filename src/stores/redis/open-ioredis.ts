@@ -1,5 +1,6 @@
-import { endWithin } from '../_open/client.ts'
-import { backoff, connectTimeoutMs, lastFault, type RedisConnector, silenceMs } from './open-link.ts'
+import { endClient } from '../_open/client.ts'
+import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
+import { backoff, lastFault, type RedisConnector } from './open-link.ts'
 
 /** What is called of the clients of `ioredis`. */
 interface IoredisClient {
@@ -74,8 +75,7 @@ export const connectIoredis: RedisConnector = (exports, target, tls) => {
     firstAttempt,
     fault: fault.get,
     end: () =>
-      endWithin(
-        1_000,
+      endClient(
         () => client.quit(),
         () => client.disconnect(),
       ),

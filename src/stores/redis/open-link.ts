@@ -1,7 +1,7 @@
 import type { LoadedPackage, TlsOptions } from '../_open/client.ts'
-import type { RedisTarget } from './open-text.ts'
+import type { RedisTarget } from './open-target.ts'
 
-/** A client of Redis that was made for a text. */
+/** A client of Redis that was made for a connection string. */
 export interface RedisConnection {
   readonly client: object
   /** Resolves when the first attempt to connect has succeeded or failed. It goes on trying either way. */
@@ -17,10 +17,6 @@ export type RedisConnector = (
   target: RedisTarget,
   tls: TlsOptions | undefined,
 ) => RedisConnection
-
-/** How long a connection may take, in ms, and for how long it may say nothing while something is asked of it. */
-export const connectTimeoutMs = 2_000
-export const silenceMs = 4_000
 
 /** How long to wait before the next attempt to connect, in ms: up to 1 s, with jitter, for all processes lost it at once. */
 export function backoff(attempts: number): number {

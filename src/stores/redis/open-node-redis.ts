@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { endWithin } from '../_open/client.ts'
-import { backoff, connectTimeoutMs, lastFault, type RedisConnector, silenceMs } from './open-link.ts'
+import { endClient } from '../_open/client.ts'
+import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
+import { backoff, lastFault, type RedisConnector } from './open-link.ts'
 
 /** What is called of the clients of the package `redis`. */
 interface NodeRedisClient {
@@ -125,8 +126,7 @@ export const connectNodeRedis: RedisConnector = (exports, target, tls) => {
     async end() {
       clearInterval(watching)
       closing.abort()
-      await endWithin(
-        1_000,
+      await endClient(
         () => client.close(),
         () => client.destroy(),
       )

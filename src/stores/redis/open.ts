@@ -1,9 +1,9 @@
 import type { Closing, Store } from '../../contract/store.ts'
 import { around, codeOf, loadPackage, owning, tlsOptions } from '../_open/client.ts'
-import { optionsFrom } from '../_open/text.ts'
+import { optionsFrom, schemeOf } from '../_open/connection-string.ts'
 import type { RedisClient } from './index.ts'
 import type { RedisConnection, RedisConnector } from './open-link.ts'
-import { parseRedis } from './open-text.ts'
+import { parseRedis } from './open-target.ts'
 
 /** How long opening waits for the first attempt, so that the first requests find a connection. */
 const patienceMs = 1_000
@@ -14,10 +14,10 @@ const patienceMs = 1_000
  * While there is no connection, operations fail at once with the reason, and nothing is queued: a write that was given
  * up must not happen a minute later.
  */
-export async function openRedis(text: string): Promise<Store & Closing> {
-  const target = parseRedis(text)
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  const tls = target.isTls ? await tlsOptions(target.parameters, scheme) : undefined
+export async function openRedis(connectionString: string): Promise<Store & Closing> {
+  const target = parseRedis(connectionString)
+  const scheme = schemeOf(connectionString)
+  const tls = await tlsOptions(target.parameters, scheme, { isOn: target.isTls, by: '"rediss:"' })
   const { name, exports } = await loadPackage(scheme, ['redis', 'ioredis'])
   const [connect, { redisStore }] = await Promise.all([connectorOf(name), import('./index.ts')])
   const connection = connect(exports, target, tls)

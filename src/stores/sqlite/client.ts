@@ -1,5 +1,5 @@
 import type { StoreCallOptions } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 import type { SqlValue } from '../_sql/statements.ts'
 import type { SqlResult } from '../_sql/store.ts'
 
@@ -92,8 +92,7 @@ function check(client: SqliteClient | null | undefined): void {
     // A promise that fails later is not worth ending the process for.
     Promise.resolve(rows).catch(() => undefined)
   }
-  throw new SessionError(
-    'CONFIG_INVALID',
+  throw invalid(
     'sqliteStore: client must be a database of node:sqlite, bun:sqlite or better-sqlite3, whose calls answer at once.',
   )
 }

@@ -1,6 +1,7 @@
 import type { Closing, Store } from '../../contract/store.ts'
+import { invalid } from '../_faults/invalid.ts'
 import { loadPackage, owning } from '../_open/client.ts'
-import { invalid, optionsFrom, refuseUnknown, restOf, takeParameters } from '../_open/text.ts'
+import { optionsFrom, refuseUnknown, restOf, takeAllParameters } from '../_open/connection-string.ts'
 import { isBusy } from './client.ts'
 import type { SqliteClient } from './index.ts'
 
@@ -13,8 +14,8 @@ type DatabaseConstructor = new (path: string) => Database
  *
  * The file is in WAL mode, where readers and a writer do not wait for each other, and the table is there from now on.
  */
-export async function openSqlite(text: string): Promise<Store & Closing> {
-  const { path, table } = parseSqlite(text)
+export async function openSqlite(connectionString: string): Promise<Store & Closing> {
+  const { path, table } = parseSqlite(connectionString)
   const runtime = process.versions['bun'] === undefined ? ['node:sqlite', 'better-sqlite3'] : ['bun:sqlite']
   const [{ exports }, { sqliteStore }] = await Promise.all([loadPackage('sqlite', runtime), import('./index.ts')])
   const { DatabaseSync, Database, default: fallback } = exports
@@ -47,18 +48,10 @@ async function setUp(database: Database): Promise<void> {
 }
 
 /** The path of the file, and the parameters. */
-export function parseSqlite(text: string): { path: string; table: ReadonlyMap<string, string> } {
-  const at = text.indexOf('?')
-  const names =
-    at < 0
-      ? []
-      : text
-          .slice(at + 1)
-          .split('&')
-          .map((pair) => pair.split('=', 1)[0] ?? '')
-  const { text: bare, taken } = takeParameters(text, names)
+export function parseSqlite(connectionString: string): { path: string; table: ReadonlyMap<string, string> } {
+  const { address, taken } = takeAllParameters(connectionString, 'sqlite')
   refuseUnknown(taken, ['table'], 'sqlite')
-  const path = restOf(bare)
+  const path = restOf(address)
   if (path === '' || path === '//')
     throw invalid('"sqlite:" needs a file: "sqlite:./sessions.db", or "sqlite::memory:".')
   if (/^\/\/[^/]/.test(path)) {

@@ -112,7 +112,7 @@ describe('openStore', () => {
     }
   })
 
-  it('refuses what is not a text', async () => {
+  it('refuses what is not a connection string', async () => {
     for (const wrong of [undefined, null, 7, {}]) {
       await expect(openStore(wrong as unknown as string)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
     }
@@ -129,15 +129,15 @@ describe('openStore', () => {
 })
 
 describe('registerStore', () => {
-  it('B13 B14 a registered store is opened with its whole text, in whatever case the scheme is', async () => {
-    const texts: string[] = []
-    registerStore('Custom+1', async (text) => {
-      texts.push(text)
+  it('B13 B14 a registered store is opened with its whole connection string, in whatever case the scheme is', async () => {
+    const given: string[] = []
+    registerStore('Custom+1', async (connectionString) => {
+      given.push(connectionString)
       return memoryStore()
     })
     const store = (await openStore('custom+1://host/path?x=1')) as OpenedKeyedStore
     await openStore('CUSTOM+1:y')
-    expect(texts).toEqual(['custom+1://host/path?x=1', 'CUSTOM+1:y'])
+    expect(given).toEqual(['custom+1://host/path?x=1', 'CUSTOM+1:y'])
     expect(await store.count?.()).toBe(0)
   })
 

@@ -5,7 +5,7 @@ import { redact } from '../../../../src/stores/_open/redact.ts'
 const url = encodeURIComponent
 const quoted = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`
 
-/** The texts of all forms, with a password as each of them wants it written. */
+/** Connection strings of all forms, with a password as each of them wants it written. */
 const forms: Record<string, (password: string) => string> = {
   'a URL': (password) => `postgres://user:${url(password)}@host:5432/db?sslmode=require`,
   'a URL with an @ after it': (password) => `redis://:${url(password)}@host:6379/0?prefix=a@b`,

@@ -1,4 +1,16 @@
-import { type Host, invalid, isUrl, parseHosts, parseUrl, refuseUnknown, restOf, type StoreUrl } from '../_open/text.ts'
+import { invalid } from '../_faults/invalid.ts'
+import { tlsParameters } from '../_open/client.ts'
+import {
+  type Host,
+  isUrl,
+  jsonFields,
+  parseHosts,
+  parseUrl,
+  refuseUnknown,
+  restOf,
+  type StoreUrl,
+  schemeOf,
+} from '../_open/connection-string.ts'
 
 /** Where and how to reach Redis. */
 export interface RedisTarget {
@@ -15,16 +27,16 @@ export interface RedisTarget {
 }
 
 /**
- * What a text says about Redis: `redis://user:password@host:6379/0`, `redis+cluster://a:6379,b:6379`,
+ * What a connection string says about Redis: `redis://user:password@host:6379/0`, `redis+cluster://a:6379,b:6379`,
  * `redis+sentinel://a:26379,b:26379/mymaster/0`, with `rediss` for TLS; or beego's `redis:host:6379,100,password,0`,
  * `redis_cluster:a:7070;b:7071,100,password`, `redis_sentinel:a:26379;b:26379,100,password,0,mymaster`, or its JSON.
  */
-export function parseRedis(text: string): RedisTarget {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
+export function parseRedis(connectionString: string): RedisTarget {
+  const scheme = schemeOf(connectionString)
   const kind = scheme.endsWith('cluster') ? 'cluster' : scheme.endsWith('sentinel') ? 'sentinel' : 'single'
-  if (isUrl(text)) return fromUrl(parseUrl(text, defaultPort[kind]), kind)
+  if (isUrl(connectionString)) return fromUrl(parseUrl(connectionString, defaultPort[kind]), kind)
   if (/[+]|^rediss/.test(scheme)) throw invalid(`"${scheme}:" is followed by "//": "${scheme}://host".`)
-  return fromBeego(restOf(text).trim(), kind, scheme)
+  return fromBeego(restOf(connectionString).trim(), kind, scheme)
 }
 
 const defaultPort = { single: 6379, cluster: 6379, sentinel: 26379 } as const
@@ -35,7 +47,7 @@ function fromUrl(url: StoreUrl, kind: RedisTarget['kind']): RedisTarget {
   const known = [
     'prefix',
     ...(kind === 'sentinel' ? ['sentinelUsername', 'sentinelPassword'] : []),
-    ...(isTls ? ['tlsCAFile', 'tlsAllowInvalidCertificates'] : []),
+    ...(isTls ? tlsParameters : []),
   ]
   refuseUnknown(parameters, known, scheme)
   if (kind === 'single' && hosts.length > 1) {
@@ -56,9 +68,13 @@ function fromUrl(url: StoreUrl, kind: RedisTarget['kind']): RedisTarget {
   }
 }
 
+const jsonNames = ['save_path', 'poolsize', 'password', 'db_num', 'master_name']
+
 /** `address,pool size,password,database` and then `,master name` or settings of the Go client; or JSON of these. */
 function fromBeego(rest: string, kind: RedisTarget['kind'], scheme: string): RedisTarget {
-  const fields = rest.startsWith('{') ? jsonFields(rest, scheme) : rest.split(',').map((field) => field.trim())
+  const fields = rest.startsWith('{')
+    ? jsonFields(rest, jsonNames, scheme)
+    : rest.split(',').map((field) => field.trim())
   const [address = '', , password = '', database = '', master = ''] = fields
   if (address === '') throw invalid(`"${scheme}:" needs a host: "${scheme}:127.0.0.1:${defaultPort[kind]}".`)
   return {
@@ -71,18 +87,6 @@ function fromBeego(rest: string, kind: RedisTarget['kind'], scheme: string): Red
     isTls: false,
     parameters: new Map(),
   }
-}
-
-function jsonFields(text: string, scheme: string): string[] {
-  const named = { save_path: '', poolsize: '', password: '', db_num: '', master_name: '' }
-  try {
-    const given = JSON.parse(text) as Record<string, unknown>
-    for (const name of Object.keys(named) as (keyof typeof named)[]) named[name] = String(given[name] ?? '')
-  } catch {
-    // Its error would repeat the text.
-    throw invalid(`"${scheme}:{" begins a JSON text that is not valid.`)
-  }
-  return Object.values(named)
 }
 
 function databaseOf(text: string, kind: RedisTarget['kind'], scheme: string): number {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseUrl, takeParameters } from '../../../../src/stores/_open/text.ts'
+import { parseUrl, takeParameters } from '../../../../src/stores/_open/connection-string.ts'
 import { parseGoDsn } from '../../../../src/stores/mysql/open-go-dsn.ts'
 import { pairsOf } from '../../../../src/stores/postgres/open-pairs.ts'
-import { parseRedis } from '../../../../src/stores/redis/open-text.ts'
+import { parseRedis } from '../../../../src/stores/redis/open-target.ts'
 import { parseSqlite } from '../../../../src/stores/sqlite/open.ts'
 
 const invalid = (message: RegExp) =>
@@ -67,18 +67,18 @@ describe('a URL', () => {
   ])('%j is refused', (text) => expect(() => parseUrl(text, 1)).toThrow(invalid(/^"x:"/)))
 
   it('loses the parameters that are taken out of it, and nothing else', () => {
-    const { text, taken } = takeParameters('x://u:p@h/db?a=1&table=t%20t&b=%26&schema=', ['table', 'schema'])
-    expect(text).toBe('x://u:p@h/db?a=1&b=%26')
+    const { address, taken } = takeParameters('x://u:p@h/db?a=1&table=t%20t&b=%26&schema=', ['table', 'schema'])
+    expect(address).toBe('x://u:p@h/db?a=1&b=%26')
     expect([...taken]).toEqual([
       ['table', 't t'],
       ['schema', ''],
     ])
-    expect(takeParameters('x://h/?table=t', ['table']).text).toBe('x://h/')
+    expect(takeParameters('x://h/?table=t', ['table']).address).toBe('x://h/')
     expect(() => takeParameters('x://h/?table=t&table=u', ['table'])).toThrow(invalid(/twice/))
   })
 })
 
-describe('a text about Redis', () => {
+describe('a connection string about Redis', () => {
   const target = { kind: 'single', user: undefined, password: undefined, database: 0, master: undefined, isTls: false }
   const host = [{ host: 'h', port: 6379 }]
   const sentinels = [
@@ -205,7 +205,7 @@ describe('a connection string of libpq', () => {
   })
 })
 
-describe('a text about SQLite', () => {
+describe('a connection string about SQLite', () => {
   it.each([
     ['sqlite:./s.db', './s.db'],
     ['sqlite:s.db?table=t', 's.db'],

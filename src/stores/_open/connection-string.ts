@@ -1,6 +1,6 @@
-import { SessionError } from '../../errors.ts'
+import { invalid } from '../_faults/invalid.ts'
 
-/** One server of a configuration text. */
+/** One server of a connection string. */
 export interface Host {
   /** Without the brackets of an IPv6 address. */
   readonly host: string
@@ -20,28 +20,45 @@ export interface StoreUrl {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** Whether a text is in the URL form: two slashes after the scheme. */
-export function isUrl(text: string): boolean {
-  return restOf(text).startsWith('//')
+/** What comes before the first colon, in lower case; `''` without one. */
+export function schemeOf(connectionString: string): string {
+  return connectionString.slice(0, Math.max(0, connectionString.indexOf(':'))).toLowerCase()
 }
 
 /** What comes after the scheme and its colon. */
-export function restOf(text: string): string {
-  return text.slice(text.indexOf(':') + 1)
+export function restOf(connectionString: string): string {
+  return connectionString.slice(connectionString.indexOf(':') + 1)
+}
+
+/** Whether a connection string is a URL: two slashes after the scheme. */
+export function isUrl(connectionString: string): boolean {
+  return restOf(connectionString).startsWith('//')
+}
+
+/** Fields of the JSON that beego's providers take, in the order of their names; `''` for one that is not there. */
+export function jsonFields(json: string, names: readonly string[], scheme: string): string[] {
+  try {
+    const fields = JSON.parse(json) as Readonly<Record<string, unknown>>
+    return names.map((name) => String(fields[name] ?? ''))
+  } catch {
+    // Its error would repeat the JSON.
+    throw invalid(`"${scheme}:{" begins a JSON text that is not valid.`)
+  }
 }
 
 /**
- * Takes apart a text in the URL form (RFC 3986), with several hosts separated by commas.
+ * Takes apart a connection string that is a URL (RFC 3986), with several hosts separated by commas.
  *
- * Not `new URL`, which refuses several hosts and whose errors repeat the text. Throws `CONFIG_INVALID` without a host,
+ * Not `new URL`, which refuses several hosts and whose errors repeat all of it. Throws `CONFIG_INVALID` without a host,
  * or if a port or a percent-escape is wrong.
  *
  * @param defaultPort - The port of a host that names none.
  * @param instead - The parameter that may name the host instead, such as the folder of a socket; `hosts` is empty then.
  */
-export function parseUrl(text: string, defaultPort: number, instead?: string): StoreUrl {
-  const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
-  const [, authority = '', path = '', query = ''] = /^\/\/([^/?#]*)\/?([^?#]*)(?:\?([^#]*))?/.exec(restOf(text)) ?? []
+export function parseUrl(connectionString: string, defaultPort: number, instead?: string): StoreUrl {
+  const scheme = schemeOf(connectionString)
+  const [, authority = '', path = '', query = ''] =
+    /^\/\/([^/?#]*)\/?([^?#]*)(?:\?([^#]*))?/.exec(restOf(connectionString)) ?? []
   const at = authority.lastIndexOf('@')
   const parameters = parametersOf(query, scheme)
   const list = authority.slice(at + 1)
@@ -74,23 +91,32 @@ export function parseHosts(list: readonly string[], defaultPort: number, scheme:
   })
 }
 
-/** A text, and the parameters that were taken out of its query. */
+/** A connection string, and the parameters that were taken out of its query. */
 export interface TakenParameters {
-  /** The text without them, for the client. */
-  readonly text: string
+  /** The connection string without them, for the client. */
+  readonly address: string
   readonly taken: ReadonlyMap<string, string>
 }
 
-/** Takes parameters out of the query of a text, so that its client does not see them. */
-export function takeParameters(text: string, names: readonly string[]): TakenParameters {
-  const at = text.indexOf('?')
-  if (at < 0) return { text, taken: new Map() }
-  const scheme = text.slice(0, text.indexOf(':'))
-  const pairs = text.slice(at + 1).split('&')
+/** Takes parameters out of the query of a connection string, so that its client does not see them. */
+export function takeParameters(
+  connectionString: string,
+  names: readonly string[],
+  scheme: string = schemeOf(connectionString),
+): TakenParameters {
+  const at = connectionString.indexOf('?')
+  if (at < 0) return { address: connectionString, taken: new Map() }
+  const pairs = connectionString.slice(at + 1).split('&')
   const isTaken = (pair: string): boolean => names.includes(pair.split('=', 1)[0] ?? '')
   const rest = pairs.filter((pair) => !isTaken(pair)).join('&')
   const taken = parametersOf(pairs.filter(isTaken).join('&'), scheme)
-  return { text: text.slice(0, at) + (rest === '' ? '' : `?${rest}`), taken }
+  return { address: connectionString.slice(0, at) + (rest === '' ? '' : `?${rest}`), taken }
+}
+
+/** Takes out all of them, also of what comes behind a scheme. */
+export function takeAllParameters(address: string, scheme: string): TakenParameters {
+  const names = parametersOf(address.replace(/^[^?]*\??/, ''), scheme).keys()
+  return takeParameters(address, [...names], scheme)
 }
 
 /** Throws `CONFIG_INVALID` for a parameter that is not among the known ones. */
@@ -120,11 +146,6 @@ export function optionsFrom<Name extends string>(
     if (value !== undefined) options[name] = value
   }
   return options
-}
-
-/** A `CONFIG_INVALID` to throw. */
-export function invalid(message: string): SessionError {
-  return new SessionError('CONFIG_INVALID', message)
 }
 
 const encodeHint = 'Special characters in a password are percent-encoded.'
