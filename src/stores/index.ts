@@ -1,7 +1,7 @@
 import type { Closing, Listing, SealedStore, Store, Sweeping, UserIndex } from '../contract/store.ts'
 import { SessionError } from '../errors.ts'
 import { invalid } from './_faults/invalid.ts'
-import { restOf, schemeOf } from './_open/connection-string.ts'
+import { refusal, restOf, schemeOf } from './_open/connection-string.ts'
 import { redact } from './_open/redact.ts'
 
 /** A store on a server, in files or in memory that was opened from a connection string: its opener has to close it. */
@@ -66,7 +66,7 @@ export async function openStore(connectionString: string): Promise<OpenedStore> 
   const scheme = checkedScheme(connectionString)
   const factory = factories.get(scheme)
   if (factory === undefined) {
-    throw invalid(`There is no store for "${scheme}:". Known are ${knownSchemes()}; registerStore adds others.`)
+    throw refusal(scheme, `is no known scheme. Known are ${knownSchemes()}; registerStore adds others.`)
   }
   let store: Store | SealedStore
   try {
@@ -74,7 +74,7 @@ export async function openStore(connectionString: string): Promise<OpenedStore> 
   } catch (error) {
     throw withoutSecrets(error, scheme, connectionString)
   }
-  if (!isStore(store)) throw invalid(`The factory registered for "${scheme}:" did not answer a store.`)
+  if (!isStore(store)) throw refusal(scheme, 'was registered with a factory that answers no store; let it answer one.')
   return 'close' in store ? (store as OpenedStore) : Object.assign(store, { close: async () => undefined })
 }
 
@@ -90,21 +90,22 @@ export async function openStore(connectionString: string): Promise<OpenedStore> 
 export function registerStore(scheme: string, factory: StoreFactory): void {
   if (typeof scheme !== 'string' || !schemePattern.test(scheme)) {
     throw invalid(
-      'A store is registered under a scheme such as "redis": a letter, then letters, digits, "+", "-", ".", "_".',
+      'registerStore: register a store under a scheme such as "redis": a letter, then letters, digits, "+", "-", ".", "_".',
     )
   }
   if (typeof factory !== 'function') {
     const found = factory === null ? 'null' : typeof factory
-    throw invalid(`The factory for "${scheme}:" must be a function that makes a store, not ${found}.`)
+    throw invalid(`registerStore: the factory for "${scheme}:" must be a function that makes a store, not ${found}.`)
   }
   const name = scheme.toLowerCase()
-  if (factories.has(name)) throw invalid(`A store is registered for "${name}:" already; choose another scheme.`)
+  if (factories.has(name))
+    throw invalid(`registerStore: a store is registered for "${name}:" already; choose another scheme.`)
   factories.set(name, factory)
   listed.push(name)
 }
 
 async function openMemory(connectionString: string): Promise<Store> {
-  if (!/^memory:(\/\/)?$/i.test(connectionString)) throw invalid('"memory:" takes nothing after the colon.')
+  if (!/^memory:(\/\/)?$/i.test(connectionString)) throw refusal('memory', 'takes nothing after the colon.')
   const { memoryStore } = await import('./memory/index.ts')
   return memoryStore()
 }
@@ -112,10 +113,10 @@ async function openMemory(connectionString: string): Promise<Store> {
 async function openFile(connectionString: string): Promise<Store> {
   const path = restOf(connectionString)
   if (path.includes('?'))
-    throw invalid('"file:" takes no parameters; a "?" in the name of a directory is "%3F" in "file:///".')
-  if (path === '' || path === '//') throw invalid('"file:" needs a directory: "file:./sessions".')
+    throw refusal('file', 'takes no parameters; a "?" in the name of a directory is "%3F" in "file:///".')
+  if (path === '' || path === '//') throw refusal('file', 'needs a directory: "file:./sessions".')
   if (/^\/\/[^/]/.test(path)) {
-    throw invalid('After "file://" comes the third slash of an absolute path; a relative one is "file:./sessions".')
+    throw refusal('file', 'takes "///" before an absolute path; a relative one is "file:./sessions".')
   }
   const { fileStore } = await import('./file/index.ts')
   return fileStore({ directory: path.startsWith('//') ? decodeURIComponent(path.slice(2)) : path })
@@ -123,8 +124,9 @@ async function openFile(connectionString: string): Promise<Store> {
 
 async function openCookie(connectionString: string): Promise<SealedStore> {
   if (!/^cookie:(\/\/)?$/i.test(connectionString)) {
-    throw invalid(
-      '"cookie:" takes nothing after the colon; what seals the cookie is the option "secret" of createSessions.',
+    throw refusal(
+      'cookie',
+      'takes nothing after the colon; what seals the cookie is the option "secret" of createSessions.',
     )
   }
   const { sealedCookie } = await import('./sealed-cookie/index.ts')
@@ -156,5 +158,5 @@ function withoutSecrets(error: unknown, scheme: string, connectionString: string
     connectionString,
   )
   if (error instanceof SessionError) return new SessionError(error.code, reason)
-  return new SessionError('STORE_FAILED', `The "${scheme}:" store could not be opened: ${reason}`)
+  return new SessionError('STORE_FAILED', `openStore: "${scheme}:" could not be opened: ${reason.replace(/\.$/, '')}.`)
 }

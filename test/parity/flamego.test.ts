@@ -582,7 +582,7 @@ describe('the life of an id', () => {
         () => stage.store.touch(value, stage.clock() + minute, 1),
         () => stage.store.delete(value),
       ]) {
-        expect(String(await errorOf(call)), value).toContain('A key must be')
+        expect(String(await errorOf(call)), value).toContain('a key must be')
       }
     }
     expect(readdirSync(stage.folder)).toEqual(['sessions'])

@@ -45,18 +45,18 @@ function packageFolder(name: string): string {
 
 describe('a client that is not installed', () => {
   it.each([
-    ['redis://h', 'redis or ioredis'],
-    ['redis_cluster:a:1;b:2', 'redis or ioredis'],
-    ['postgres://h/db', 'pg or postgres'],
-    ['mysql:user:hunter2@tcp(h)/db', 'mysql2'],
-    ['memcached://h', 'memcache-client tslib'],
-    ['mongodb://h/db', 'mongodb'],
-    ['couchbase://user:hunter2@h/bucket', 'couchbase'],
+    ['redis://h', ['redis', 'ioredis']],
+    ['redis_cluster:a:1;b:2', ['redis', 'ioredis']],
+    ['postgres://h/db', ['pg', 'postgres']],
+    ['mysql:user:hunter2@tcp(h)/db', ['mysql2']],
+    ['memcached://h', ['memcache-client tslib']],
+    ['mongodb://h/db', ['mongodb']],
+    ['couchbase://user:hunter2@h/bucket', ['couchbase']],
   ])('%s: CONFIG_INVALID says what to install', async (text, packages) => {
     const { code, message } = await outcomeOf(text)
     expect(code).toBe('CONFIG_INVALID')
     expect(message).toContain(`(ERR_MODULE_NOT_FOUND`)
-    expect(message).toMatch(new RegExp(`: npm install ${packages}$`))
+    expect(message).toContain(`; run ${packages.map((name) => `"npm install ${name}"`).join(' or ')}.`)
   })
 
   it('a connection string that cannot be used is refused before any client is looked for', async () => {

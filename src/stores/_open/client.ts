@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
-import { flag } from './connection-string.ts'
+import { flag, refusal } from './connection-string.ts'
 import { goodbyeMs } from './timeouts.ts'
 
 /** A package of the application, and what it exports. */
@@ -32,8 +31,9 @@ export async function loadPackage(scheme: string, names: readonly string[], besi
     }
   }
   const packages = names.filter((name) => !/^(node|bun):/.test(name)).map((name) => name.split('/', 1).join())
-  const install = packages.length === 0 ? '' : `: npm install ${packages.join(' or ')}${beside}`
-  throw invalid(`"${scheme}:" needs a client, and none can be loaded (${codes.join(', ')})${install}`)
+  const commands = packages.map((name) => `"npm install ${name}${beside}"`).join(' or ')
+  const install = commands === '' ? '' : `; run ${commands}`
+  throw refusal(scheme, `needs a client, and none can be loaded (${codes.join(', ')})${install}.`)
 }
 
 /** The store, with a `close` that ends the client that was made for it; the client ends at once if making the store fails. */
@@ -157,7 +157,7 @@ export async function tlsOptions(
     ...(isUnsafe ? { rejectUnauthorized: false as const } : {}),
   }
   if (isOn) return options
-  if (Object.keys(options).length > 0) throw invalid(`"${scheme}:" needs ${by} beside the parameters of TLS.`)
+  if (Object.keys(options).length > 0) throw refusal(scheme, `needs ${by} beside the parameters of TLS.`)
   return undefined
 }
 
@@ -166,7 +166,7 @@ export async function readText(path: string, parameter: string, scheme: string):
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw invalid(`"${scheme}:" cannot read the file that "${parameter}" names (${codeOf(error)}).`)
+    throw refusal(scheme, `cannot read the file that "${parameter}" names (${codeOf(error)}); name one that is there.`)
   }
 }
 

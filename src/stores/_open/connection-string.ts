@@ -1,3 +1,4 @@
+import type { SessionError } from '../../errors.ts'
 import { invalid } from '../_faults/invalid.ts'
 
 /** One server of a connection string. */
@@ -25,6 +26,11 @@ export function schemeOf(connectionString: string): string {
   return connectionString.slice(0, Math.max(0, connectionString.indexOf(':'))).toLowerCase()
 }
 
+/** A `CONFIG_INVALID` about a connection string with this scheme, to throw; its sentence goes on behind the scheme. */
+export function refusal(scheme: string, sentence: string): SessionError {
+  return invalid(`openStore: "${scheme}:" ${sentence}`)
+}
+
 /** What comes after the scheme and its colon. */
 export function restOf(connectionString: string): string {
   return connectionString.slice(connectionString.indexOf(':') + 1)
@@ -42,7 +48,7 @@ export function jsonFields(json: string, names: readonly string[], scheme: strin
     return names.map((name) => String(fields[name] ?? ''))
   } catch {
     // Its error would repeat the JSON.
-    throw invalid(`"${scheme}:{" begins a JSON text that is not valid.`)
+    throw refusal(scheme, 'is followed by a JSON text that is not valid; correct it.')
   }
 }
 
@@ -85,8 +91,8 @@ export function parseHosts(list: readonly string[], defaultPort: number, scheme:
       /^(?:\[([0-9a-f:.%]+)\]|([^\s:@/[\]]+))(?::(\d{1,5}))?$/i.exec(item.trim()) ?? []
     const host = decode(name || address, scheme)
     const number = port === undefined ? defaultPort : Number(port)
-    if (host === '') throw invalid(`"${scheme}:" needs a host, or several: "host:${defaultPort}". ${encodeHint}`)
-    if (number < 1 || number > 65535) throw invalid(`"${scheme}:" has a port that is not between 1 and 65535.`)
+    if (host === '') throw refusal(scheme, `needs a host, or several: "host:${defaultPort}". ${encodeHint}`)
+    if (number < 1 || number > 65535) throw refusal(scheme, 'needs a port between 1 and 65535.')
     return { host, port: number }
   })
 }
@@ -124,7 +130,7 @@ export function refuseUnknown(parameters: ReadonlyMap<string, string>, known: re
   for (const name of parameters.keys()) {
     if (known.includes(name)) continue
     const others = known.length === 0 ? 'It takes none.' : `It takes ${known.join(', ')}.`
-    throw invalid(`"${scheme}:" has no parameter "${/^\w{1,40}$/.test(name) ? name : '?'}". ${others}`)
+    throw refusal(scheme, `has no parameter "${/^\w{1,40}$/.test(name) ? name : '?'}". ${others}`)
   }
 }
 
@@ -132,7 +138,7 @@ export function refuseUnknown(parameters: ReadonlyMap<string, string>, known: re
 export function flag(parameters: ReadonlyMap<string, string>, name: string, scheme: string): boolean | undefined {
   const value = parameters.get(name)
   if (value === undefined || value === 'true' || value === 'false') return value && value === 'true'
-  throw invalid(`"${scheme}:" takes "${name}=true" or "${name}=false".`)
+  throw refusal(scheme, `takes "${name}=true" or "${name}=false".`)
 }
 
 /** The parameters of these names that are there, as options of a store. */
@@ -162,7 +168,7 @@ function parametersOf(query: string, scheme: string): Map<string, string> {
   for (const pair of query.split('&')) {
     if (pair === '') continue
     const [name = '', ...value] = pair.split('=')
-    if (parameters.has(name)) throw invalid(`"${scheme}:" has a parameter twice.`)
+    if (parameters.has(name)) throw refusal(scheme, 'has a parameter twice; leave one of them out.')
     parameters.set(decode(name, scheme), decode(value.join('='), scheme))
   }
   return parameters
@@ -172,6 +178,6 @@ function decode(text: string, scheme: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw invalid(`"${scheme}:" has a lone "%"; write it as "%25".`)
+    throw refusal(scheme, 'has a lone "%"; write it as "%25".')
   }
 }

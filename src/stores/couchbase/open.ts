@@ -1,11 +1,11 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
 import { afterPreparing, endClient, loadPackage, owning } from '../_open/client.ts'
 import {
   isUrl,
   jsonFields,
   optionsFrom,
   parseUrl,
+  refusal,
   restOf,
   schemeOf,
   takeParameters,
@@ -74,7 +74,7 @@ export async function openCouchbase(connectionString: string): Promise<Store & C
     get:
       (_, method) =>
       (...values: unknown[]) => {
-        if (current === undefined) throw new Error('There is no connection to Couchbase.')
+        if (current === undefined) throw new Error('couchbaseStore: there is no connection.')
         return Reflect.apply(Reflect.get(current, method) as () => unknown, current, values)
       },
   })
@@ -90,7 +90,7 @@ export async function openCouchbase(connectionString: string): Promise<Store & C
 function fromUrl(connectionString: string, scheme: string): CouchbaseTarget {
   // What the SDK lets follow a port says which protocol it is for.
   const { user, password, path } = parseUrl(connectionString.replace(/=(mcd|http|manager)(?=[,/?]|$)/g, ''), 11210)
-  if (path === '') throw invalid(`"${scheme}:" needs a bucket: "${scheme}://user:password@host/bucket".`)
+  if (path === '') throw refusal(scheme, `needs a bucket: "${scheme}://user:password@host/bucket".`)
   const { address, taken } = takeParameters(connectionString, ['prefix', 'scope', 'collection'])
   const [, hosts = '', query = ''] = /^\w+:\/\/(?:.*@)?([^/?]*)[^?]*(\?.*)?$/s.exec(address) ?? []
   return {
@@ -108,12 +108,12 @@ function fromBeego(rest: string, scheme: string): CouchbaseTarget {
     ? jsonFields(rest, ['save_path', 'pool', 'bucket'], scheme)
     : rest.split(',').map((part) => part.trim())
   if (!/^https?:\/\//i.test(place)) {
-    throw invalid(`"${scheme}:" is followed by "//user:password@host/bucket", or "http://bucket:password@host:8091/".`)
+    throw refusal(scheme, 'must be followed by "//user:password@host/bucket", or "http://bucket:password@host:8091/".')
   }
   const { scheme: protocol, user = '', password = '', hosts } = parseUrl(place, 8091)
   const bucket = named || user
   const { host = '', port = 8091 } = hosts[0] ?? {}
-  if (bucket === '') throw invalid(`"${scheme}:" needs a bucket: "${scheme}:http://bucket:password@host:8091/".`)
+  if (bucket === '') throw refusal(scheme, `needs a bucket: "${scheme}:http://bucket:password@host:8091/".`)
   const origin = `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`
   return {
     user: user || bucket,
@@ -137,13 +137,14 @@ async function dataAddress(origin: string, bucket: string, login: string): Promi
     headers: { authorization: `Basic ${btoa(login)}` },
     signal: AbortSignal.timeout(timeouts.bootstrapTimeout),
   })
-  if (!response.ok) throw new Error(`Couchbase answers ${response.status} to the question where the bucket is.`)
+  if (!response.ok)
+    throw new Error(`couchbaseStore: the server answers ${response.status} to the question where the bucket is.`)
   const { nodes = [] } = (await response.json()) as BucketMap
   const { hostname } = new URL(origin)
   const hosts = nodes.flatMap(({ hostname: place = '', ports }) => {
     const name = place.replace(/:\d+$/, '').replace('$HOST', hostname) || hostname
     return ports?.direct === undefined ? [] : [`${name}:${ports.direct}=mcd`]
   })
-  if (hosts.length === 0) throw new Error('Couchbase names no node that has the bucket.')
+  if (hosts.length === 0) throw new Error('couchbaseStore: the server names no node that has the bucket.')
   return `couchbase://${hosts.join(',')}`
 }

@@ -98,7 +98,7 @@ export function fileLocks(directory: string, staleMs = 10_000): FileLocks {
           try {
             return critical(() => {
               if (!isTrusted())
-                throw new Error('The process was stopped while it held a file lock; nothing was written')
+                throw new Error('fileStore: the process was stopped while it held a file lock; nothing was written.')
             })
           } finally {
             if (isTrusted()) remove(lockPath(name))

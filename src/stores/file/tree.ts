@@ -36,7 +36,7 @@ export function fileTree(root: string): FileTree {
   const users = join(root, '.users')
 
   function folderOf(key: string): string {
-    if (!keyPattern.test(key)) throw new Error('A key must be 16 to 128 characters of A-Z a-z 0-9 - _')
+    if (!keyPattern.test(key)) throw new Error('fileStore: a key must be 16 to 128 characters of A-Z a-z 0-9 - _.')
     return join(root, key.charAt(0), key.charAt(1))
   }
   const userFolder = (userId: string): string => join(users, createHash('sha256').update(userId).digest('hex'))
@@ -131,7 +131,7 @@ function prepareRoot(root: string): void {
   }
   const stat = lstatSync(root)
   const refuse = (why: string, fix: string): never => {
-    throw invalid(`The directory of the file store ${why}: ${fix}`)
+    throw invalid(`fileStore: the directory ${why}; ${fix}.`)
   }
   if (stat.isSymbolicLink()) refuse('is a symbolic link', 'name the real directory')
   if (!stat.isDirectory()) refuse('is not a directory', 'name another path')
@@ -145,7 +145,7 @@ function makePrivate(path: string): boolean {
   } catch (error) {
     if (!failedWith(error, 'EEXIST')) throw error
     if (!lstatSync(path).isDirectory())
-      throw new Error('A folder of the file store is a link or a file', { cause: error })
+      throw new Error('fileStore: a folder below the directory is a link or a file; remove it.', { cause: error })
     return false
   }
   chmodSync(path, 0o700)

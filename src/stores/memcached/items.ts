@@ -54,7 +54,7 @@ export function memcachedItems(
       const found = await clientOf(clients, key).gets(prefix + key)
       if (found === undefined || found === null) return null
       // A server that runs without cas takes every write for the expected one.
-      if (Number(found.casUniq) === 0) throw new Error('memcachedStore needs a memcached with cas: run it without -C.')
+      if (Number(found.casUniq) === 0) throw new Error('memcachedStore: memcached must have cas; run it without -C.')
       return { text: typeof found.value === 'string' ? found.value : '', casUniq: found.casUniq }
     },
     add(key, text, endsAt) {

@@ -1,5 +1,4 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
 import { loadPackage, owning, tlsOptions, tlsParameters } from '../_open/client.ts'
 import {
   flag,
@@ -8,6 +7,7 @@ import {
   optionsFrom,
   parseHosts,
   parseUrl,
+  refusal,
   refuseUnknown,
   restOf,
   schemeOf,
@@ -55,9 +55,9 @@ function fromUrl(connectionString: string, scheme: string): MemcachedTarget {
   const { user, password, hosts, path, parameters } = parseUrl(connectionString, 11211)
   refuseUnknown(parameters, ['prefix', 'tls', ...tlsParameters], scheme)
   if (user !== undefined || password !== undefined) {
-    throw invalid(`"${scheme}:" takes no user and no password: the client has no authentication.`)
+    throw refusal(scheme, 'takes no user and no password, since the client has no authentication; leave them out.')
   }
-  if (path !== '') throw invalid(`"${scheme}:" takes nothing after the hosts but parameters.`)
+  if (path !== '') throw refusal(scheme, 'takes nothing after the hosts but parameters.')
   return { hosts: checked(hosts, scheme), parameters }
 }
 
@@ -67,5 +67,5 @@ function fromBeego(rest: string, scheme: string): MemcachedTarget {
 
 function checked(hosts: readonly Host[], scheme: string): readonly Host[] {
   if (!hosts.some(({ host }) => host.includes(':'))) return hosts
-  throw invalid(`"${scheme}:" takes names or IPv4 addresses: the client reads no IPv6 addresses.`)
+  throw refusal(scheme, 'takes names or IPv4 addresses, since the client reads no IPv6 addresses.')
 }

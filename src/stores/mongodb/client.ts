@@ -48,7 +48,7 @@ export function checkOptions(client: unknown, database: unknown, collection: unk
     throw invalid('mongodbStore: client must be a MongoClient, not a Db or a Collection.')
   }
   if (database !== undefined && !isName(database, /^[^\0-\x20/\\."$*<>:|?]{1,63}$/)) {
-    throw invalid('mongodbStore: database must be 1 to 63 characters without spaces and / \\ . " $ * < > : | ?')
+    throw invalid('mongodbStore: database must be 1 to 63 characters, no space and none of / \\ . " $ * < > : | ?.')
   }
   if (!isName(collection, /^(?!system\.)[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/) || collection.length > 120) {
     throw invalid(

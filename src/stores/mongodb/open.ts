@@ -1,7 +1,6 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
 import { afterPreparing, endClient, loadPackage, owning } from '../_open/client.ts'
-import { isUrl, optionsFrom, parseUrl, schemeOf, takeParameters } from '../_open/connection-string.ts'
+import { isUrl, optionsFrom, parseUrl, refusal, schemeOf, takeParameters } from '../_open/connection-string.ts'
 import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { MongodbClient } from './index.ts'
 
@@ -32,9 +31,9 @@ const timeouts = {
  */
 export async function openMongodb(connectionString: string): Promise<Store & Closing> {
   const scheme = schemeOf(connectionString)
-  if (!isUrl(connectionString)) throw invalid(`"${scheme}:" is followed by "//host/database".`)
+  if (!isUrl(connectionString)) throw refusal(scheme, 'must be followed by "//host/database".')
   const { path, parameters } = parseUrl(connectionString, 27017)
-  if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://host/database".`)
+  if (path === '') throw refusal(scheme, `needs a database: "${scheme}://host/database".`)
   const { address, taken } = takeParameters(connectionString, ['collection'])
   const [{ exports }, { mongodbStore }] = await Promise.all([loadPackage(scheme, ['mongodb']), import('./index.ts')])
   const options = Object.fromEntries(Object.entries(timeouts).filter(([name]) => !parameters.has(name)))

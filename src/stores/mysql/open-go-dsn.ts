@@ -1,5 +1,4 @@
-import { invalid } from '../_faults/invalid.ts'
-import { parseHosts, refuseUnknown, takeAllParameters } from '../_open/connection-string.ts'
+import { parseHosts, refusal, refuseUnknown, takeAllParameters } from '../_open/connection-string.ts'
 
 /** A connection string of Go's MySQL driver, taken apart. */
 export interface GoDsn {
@@ -30,9 +29,7 @@ export function parseGoDsn(dsn: string, scheme: string): GoDsn {
   const slash = dsn.lastIndexOf('/')
   const [left, right] = [dsn.slice(0, Math.max(0, slash)), dsn.slice(slash + 1)]
   if (slash < 0 || /^(\?|$)/.test(right)) {
-    throw invalid(
-      `"${scheme}:" needs a database: "${scheme}://user:password@host/database", or "...@tcp(host)/database".`,
-    )
+    throw refusal(scheme, `needs a database: "${scheme}://user:password@host/database", or "...@tcp(host)/database".`)
   }
   const { taken: parameters, address: database } = takeAllParameters(right, scheme)
   refuseUnknown(parameters, ['table', 'tls', ...ignored], scheme)
@@ -52,7 +49,7 @@ export function parseGoDsn(dsn: string, scheme: string): GoDsn {
 function placeOf(protocol: string, address: string, scheme: string): Pick<GoDsn, 'host' | 'port' | 'socketPath'> {
   if (protocol === 'unix' && address !== '') return { socketPath: address }
   if (protocol !== 'tcp' && protocol !== '') {
-    throw invalid(`"${scheme}:" takes an address such as "tcp(host:3306)" or "unix(/path)" before the database.`)
+    throw refusal(scheme, 'takes an address such as "tcp(host:3306)" or "unix(/path)" before the database.')
   }
   return parseHosts([address || '127.0.0.1'], 3306, scheme)[0] ?? {}
 }

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
 import { afterTable, codeOf, endClient, loadPackage, owning, tlsOptions, tlsParameters } from '../_open/client.ts'
-import { isUrl, optionsFrom, parseUrl, restOf, schemeOf, takeParameters } from '../_open/connection-string.ts'
+import { isUrl, optionsFrom, parseUrl, refusal, restOf, schemeOf, takeParameters } from '../_open/connection-string.ts'
 import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { MysqlClient } from './index.ts'
 import { parseGoDsn } from './open-go-dsn.ts'
@@ -53,7 +52,7 @@ export async function openMysql(connectionString: string): Promise<Store & Closi
   // A prepared statement has no time limit of its own, so a connection that has gone silent would never be given up. One
   // that is idle for so long is closed, too; the next query makes another.
   pool.pool.on('connection', ({ stream }) => {
-    stream.setTimeout(silenceMs, () => stream.destroy(new Error('MySQL has gone silent')))
+    stream.setTimeout(silenceMs, () => stream.destroy(new Error('mysqlStore: the connection has gone silent.')))
   })
   return owning(
     () => endClient(() => pool.end()),
@@ -66,8 +65,8 @@ export async function openMysql(connectionString: string): Promise<Store & Closi
 
 function fromUrl(connectionString: string, scheme: string): MysqlTarget {
   const { hosts, path, parameters } = parseUrl(connectionString, 3306)
-  if (hosts.length > 1) throw invalid(`"${scheme}:" takes one host.`)
-  if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://user:password@host/database".`)
+  if (hosts.length > 1) throw refusal(scheme, 'takes one host; leave the others out.')
+  if (path === '') throw refusal(scheme, `needs a database: "${scheme}://user:password@host/database".`)
   const { address: uri, taken } = takeParameters(connectionString, ['table', 'schema', ...aboutTls])
   const connectTimeout = Number(parameters.get('connectTimeout') ?? connectTimeoutMs)
   const mode = (taken.get('ssl-mode') ?? taken.get('sslmode'))?.toLowerCase()
@@ -82,7 +81,7 @@ function fromGo(dsn: string, scheme: string): MysqlTarget {
   const { parameters, ...connection } = parseGoDsn(dsn, scheme)
   const mode = parameters.get('tls')
   if (![undefined, 'true', 'false', 'skip-verify'].includes(mode)) {
-    throw invalid(`"${scheme}:" takes "tls=" true, false or skip-verify, which verifies nothing.`)
+    throw refusal(scheme, 'takes "tls=" true, false or skip-verify, which verifies nothing.')
   }
   const taken = new Map(parameters)
   if (mode === 'skip-verify') taken.set('tlsAllowInvalidCertificates', 'true')
@@ -104,6 +103,6 @@ async function sslOf(
   try {
     return { verifyIdentity: true, ...(JSON.parse(ssl) as object), ...options }
   } catch {
-    throw invalid(`"${scheme}:" has "ssl={", which begins a JSON text that is not valid.`)
+    throw refusal(scheme, 'has a JSON text that is not valid behind "ssl="; correct it.')
   }
 }

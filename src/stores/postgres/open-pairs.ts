@@ -1,4 +1,4 @@
-import { invalid } from '../_faults/invalid.ts'
+import { refusal } from '../_open/connection-string.ts'
 
 /**
  * The pairs of a connection string in the keyword/value form of libpq: `user=a password='b c' dbname=c`. In quotes or
@@ -11,7 +11,7 @@ export function pairsOf(list: string, scheme: string): Map<string, string> {
   const pair = /\s*([a-z_]+)\s*=\s*(?:'((?:\\.|[^'\\])*)'|((?:\\.|[^\s'\\])*))(?:\s+|$)/gsy
   while (pair.lastIndex < list.length) {
     const [, name, quoted, plain = ''] = pair.exec(list) ?? []
-    if (name === undefined) throw invalid(`"${scheme}:" is followed by "//host/database", or by "user=... dbname=...".`)
+    if (name === undefined) throw refusal(scheme, 'must be followed by "//host/database", or by "user=... dbname=...".')
     pairs.set(name, (quoted ?? plain).replace(/\\(.)/gs, '$1'))
   }
   return pairs

@@ -1,7 +1,6 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
 import { afterTable, codeOf, endClient, loadPackage, owning, readText } from '../_open/client.ts'
-import { isUrl, optionsFrom, parseUrl, restOf, schemeOf, takeParameters } from '../_open/connection-string.ts'
+import { isUrl, optionsFrom, parseUrl, refusal, restOf, schemeOf, takeParameters } from '../_open/connection-string.ts'
 import { connectTimeoutMs, silenceMs } from '../_open/timeouts.ts'
 import type { PostgresStoreOptions } from './index.ts'
 import { pairsOf } from './open-pairs.ts'
@@ -40,7 +39,7 @@ export async function openPostgres(connectionString: string): Promise<Store & Cl
   const scheme = schemeOf(connectionString)
   const url = isUrl(connectionString) ? connectionString : urlOf(pairsOf(restOf(connectionString), scheme))
   const { path } = parseUrl(url, 5432, 'host')
-  if (path === '') throw invalid(`"${scheme}:" needs a database: "${scheme}://user:password@host/database".`)
+  if (path === '') throw refusal(scheme, `needs a database: "${scheme}://user:password@host/database".`)
   const { address, taken } = takeParameters(url, [...own, ...aboutTls, 'connect_timeout'])
   const ssl = await sslOf(taken, scheme)
   const seconds = Number(taken.get('connect_timeout')) || connectTimeoutMs / 1_000
@@ -98,7 +97,7 @@ function connectPostgresJs(exports: object, url: string, settings: object, secon
 async function sslOf(taken: ReadonlyMap<string, string>, scheme: string): Promise<Ssl> {
   const mode = taken.get('sslmode') ?? sslModes[taken.get('ssl') ?? ''] ?? taken.get('ssl')
   if (taken.has('uselibpqcompat')) {
-    throw invalid(`"${scheme}:" verifies certificates; "sslmode=no-verify" is how to go without, not "uselibpqcompat".`)
+    throw refusal(scheme, 'verifies certificates; "sslmode=no-verify" is how to go without, not "uselibpqcompat".')
   }
   const root = taken.get('sslrootcert')
   const files = { ca: root === 'system' ? undefined : root, cert: taken.get('sslcert'), key: taken.get('sslkey') }
@@ -117,13 +116,14 @@ async function sslOf(taken: ReadonlyMap<string, string>, scheme: string): Promis
     case 'verify-full':
       return contents
     case 'verify-ca':
-      if (contents['ca'] === undefined) throw invalid(`"${scheme}:" needs "sslrootcert" for "sslmode=verify-ca".`)
+      if (contents['ca'] === undefined) throw refusal(scheme, 'needs "sslrootcert" for "sslmode=verify-ca".')
       return { ...contents, checkServerIdentity: () => undefined }
     case 'no-verify':
       return { ...contents, rejectUnauthorized: false }
     default:
-      throw invalid(
-        `"${scheme}:" takes "sslmode=" disable, require, verify-ca, verify-full or no-verify; all but the last verify.`,
+      throw refusal(
+        scheme,
+        'takes "sslmode=" disable, require, verify-ca, verify-full or no-verify; all but the last verify.',
       )
   }
 }

@@ -1,4 +1,3 @@
-import { invalid } from '../_faults/invalid.ts'
 import { tlsParameters } from '../_open/client.ts'
 import {
   type Host,
@@ -6,6 +5,7 @@ import {
   jsonFields,
   parseHosts,
   parseUrl,
+  refusal,
   refuseUnknown,
   restOf,
   type StoreUrl,
@@ -35,7 +35,7 @@ export function parseRedis(connectionString: string): RedisTarget {
   const scheme = schemeOf(connectionString)
   const kind = scheme.endsWith('cluster') ? 'cluster' : scheme.endsWith('sentinel') ? 'sentinel' : 'single'
   if (isUrl(connectionString)) return fromUrl(parseUrl(connectionString, defaultPort[kind]), kind)
-  if (/[+]|^rediss/.test(scheme)) throw invalid(`"${scheme}:" is followed by "//": "${scheme}://host".`)
+  if (/[+]|^rediss/.test(scheme)) throw refusal(scheme, `must be followed by "//": "${scheme}://host".`)
   return fromBeego(restOf(connectionString).trim(), kind, scheme)
 }
 
@@ -51,11 +51,11 @@ function fromUrl(url: StoreUrl, kind: RedisTarget['kind']): RedisTarget {
   ]
   refuseUnknown(parameters, known, scheme)
   if (kind === 'single' && hosts.length > 1) {
-    throw invalid(`"${scheme}:" takes one host; several are "${scheme}+cluster:" or "${scheme}+sentinel:".`)
+    throw refusal(scheme, `takes one host; several are "${scheme}+cluster:" or "${scheme}+sentinel:".`)
   }
   const path = url.path.replace(/\/$/, '')
   const [master, database] = kind === 'sentinel' ? halves(path) : [undefined, path]
-  if (master === '') throw invalid(`"${scheme}:" needs the name of the master: "${scheme}://host/mymaster".`)
+  if (master === '') throw refusal(scheme, `needs the name of the master: "${scheme}://host/mymaster".`)
   return {
     kind,
     hosts,
@@ -76,7 +76,7 @@ function fromBeego(rest: string, kind: RedisTarget['kind'], scheme: string): Red
     ? jsonFields(rest, jsonNames, scheme)
     : rest.split(',').map((field) => field.trim())
   const [address = '', , password = '', database = '', master = ''] = fields
-  if (address === '') throw invalid(`"${scheme}:" needs a host: "${scheme}:127.0.0.1:${defaultPort[kind]}".`)
+  if (address === '') throw refusal(scheme, `needs a host: "${scheme}:127.0.0.1:${defaultPort[kind]}".`)
   return {
     kind,
     hosts: parseHosts(kind === 'single' ? [address] : address.split(';'), defaultPort[kind], scheme),
@@ -90,8 +90,8 @@ function fromBeego(rest: string, kind: RedisTarget['kind'], scheme: string): Red
 }
 
 function databaseOf(text: string, kind: RedisTarget['kind'], scheme: string): number {
-  if (!/^\d{0,5}$/.test(text)) throw invalid(`"${scheme}:" takes a number as the database: "/0".`)
-  if (kind === 'cluster' && Number(text) > 0) throw invalid(`"${scheme}:" has no databases; leave "/${text}" out.`)
+  if (!/^\d{0,5}$/.test(text)) throw refusal(scheme, 'takes a number as the database: "/0".')
+  if (kind === 'cluster' && Number(text) > 0) throw refusal(scheme, `has no databases; leave "/${text}" out.`)
   return Number(text)
 }
 

@@ -1,7 +1,6 @@
 import type { Closing, Store } from '../../contract/store.ts'
-import { invalid } from '../_faults/invalid.ts'
 import { loadPackage, owning } from '../_open/client.ts'
-import { optionsFrom, refuseUnknown, restOf, takeAllParameters } from '../_open/connection-string.ts'
+import { optionsFrom, refusal, refuseUnknown, restOf, takeAllParameters } from '../_open/connection-string.ts'
 import { isBusy } from './client.ts'
 import type { SqliteClient } from './index.ts'
 
@@ -53,11 +52,9 @@ export function parseSqlite(connectionString: string): { path: string; table: Re
   refuseUnknown(taken, ['table'], 'sqlite')
   const path = restOf(address)
   if (path === '' || path === '//')
-    throw invalid('"sqlite:" needs a file: "sqlite:./sessions.db", or "sqlite::memory:".')
+    throw refusal('sqlite', 'needs a file: "sqlite:./sessions.db", or "sqlite::memory:".')
   if (/^\/\/[^/]/.test(path)) {
-    throw invalid(
-      'After "sqlite://" comes the third slash of an absolute path; a relative one is "sqlite:./sessions.db".',
-    )
+    throw refusal('sqlite', 'takes "///" before an absolute path; a relative one is "sqlite:./sessions.db".')
   }
   return { path: path.startsWith('//') ? decodeURIComponent(path.slice(2)) : path, table: taken }
 }

@@ -55,7 +55,7 @@ describe('openStore', () => {
     ['memory:hunter2', '"memory:" takes nothing after the colon'],
     ['file:', 'needs a directory'],
     ['file://', 'needs a directory'],
-    ['file://hunter2/dir', 'third slash'],
+    ['file://hunter2/dir', '"///" before an absolute path'],
     ['file:./dir?hunter2', 'takes no parameters'],
     ['cookie:hunter2', 'option "secret" of createSessions'],
     ['cookie:{"securityKey":"hunter2"}', 'option "secret" of createSessions'],
@@ -145,7 +145,7 @@ describe('registerStore', () => {
     for (const wrong of [null, undefined, {}, 'memory', memoryStore()]) {
       const register = () => registerStore('refused', wrong as unknown as StoreFactory)
       expect(register).toThrow(SessionError)
-      expect(register).toThrow(/^The factory for "refused:" must be a function/)
+      expect(register).toThrow(/^registerStore: the factory for "refused:" must be a function/)
     }
   })
 
@@ -183,7 +183,7 @@ describe('registerStore', () => {
     for (const [index, answer] of [null, undefined, 'store', {}, { read: () => null }].entries()) {
       registerStore(`wrong${index}`, () => answer as never)
       expect((await failure(`wrong${index}:`)).error.message).toBe(
-        `The factory registered for "wrong${index}:" did not answer a store.`,
+        `openStore: "wrong${index}:" was registered with a factory that answers no store; let it answer one.`,
       )
     }
   })
@@ -228,7 +228,9 @@ describe('registerStore', () => {
       throw new Error('connect ECONNREFUSED 127.0.0.1:6379 as user')
     })
     const { error } = await failure('readable://user:hunter2@127.0.0.1:6379/0?db=1')
-    expect(error.message).toBe('The "readable:" store could not be opened: connect ECONNREFUSED 127.0.0.1:6379 as user')
+    expect(error.message).toBe(
+      'openStore: "readable:" could not be opened: connect ECONNREFUSED 127.0.0.1:6379 as user.',
+    )
     expect(error.code).toBe('STORE_FAILED')
   })
 })
