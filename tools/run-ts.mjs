@@ -32,10 +32,11 @@ const doors = {
         : { path: root + source }
     })
     // A bundle lives elsewhere than its parts; each part keeps its own address.
-    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+    onLoad({ filter: /\.(ts|mjs)$/ }, ({ path }) => {
       const text = readFileSync(path, 'utf8')
       const address = JSON.stringify(pathToFileURL(path).href)
-      return { contents: text.replaceAll(/\bimport\.meta\.url\b/g, address), loader: 'ts' }
+      const contents = text.replaceAll(/\bimport\.meta\.url\b/g, address)
+      return { contents, loader: path.endsWith('.ts') ? 'ts' : 'js' }
     })
   },
 }
