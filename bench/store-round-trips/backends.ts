@@ -1,25 +1,7 @@
 import type { Store } from 'coatcheck'
-import { couchbaseStore } from 'coatcheck/stores/couchbase'
-import { memcachedStore } from 'coatcheck/stores/memcached'
-import { mongodbStore } from 'coatcheck/stores/mongodb'
-import { mysqlStore } from 'coatcheck/stores/mysql'
-import { postgresStore } from 'coatcheck/stores/postgres'
-import { redisStore } from 'coatcheck/stores/redis'
-import { connect } from 'couchbase'
-import { Redis } from 'ioredis'
-import { MemcacheClient } from 'memcache-client'
-import { MongoClient } from 'mongodb'
-import { createPool } from 'mysql2/promise'
-import pg from 'pg'
-import postgresJs from 'postgres'
-import { createClient } from 'redis'
-import { couchbaseBucket, couchbaseUrl, startCouchbase, watchedCollection } from '../../test/services/couchbase.ts'
-import { startMariadb } from '../../test/services/mariadb.ts'
-import { startMemcached } from '../../test/services/memcached.ts'
-import { startMongodb } from '../../test/services/mongodb.ts'
-import { startPostgres } from '../../test/services/postgres.ts'
+import { type Connection, serverRows } from '../../test/fixtures/backends.ts'
 import type { Server } from '../../test/services/process.ts'
-import { startRedis } from '../../test/services/redis.ts'
+import { type ServerName, servers } from '../../test/services/servers.ts'
 import { memcached, mongodb, mysql, type Protocol, postgres, redis } from './protocols.ts'
 import { wireTo } from './wire.ts'
 
@@ -31,96 +13,60 @@ export interface Counted {
   close(): Promise<void>
 }
 
-type Clock = () => number
-type Opened = { readonly store: Store; end(): unknown }
+/** How to read what a server is told. Clients of another one are asked which commands they send. */
+const protocols: Partial<Record<ServerName, Protocol>> = { redis, postgres, mariadb: mysql, memcached, mongodb }
 
-/** Each backend by its name, with the client it is used by. */
-export const backends: Record<string, (clock: Clock) => Promise<Counted>> = {
-  'redis (redis)': (clock) =>
-    counted(startRedis, redis, async (port) => {
-      const client = await createClient({ socket: { port } }).connect()
-      return { store: redisStore({ client, clock }), end: () => client.destroy() }
-    }),
-
-  'redis (ioredis)': (clock) =>
-    counted(startRedis, redis, async (port) => {
-      const client = new Redis({ port, enableReadyCheck: false, autoResendUnfulfilledCommands: false })
-      return { store: redisStore({ client, clock }), end: () => client.disconnect() }
-    }),
-
-  'postgres (pg)': (clock) =>
-    counted(startPostgres, postgres, async (port) => {
-      const client = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' })
-      const store = postgresStore({ client, clock })
-      await store.createTable()
-      return { store, end: () => client.end() }
-    }),
-
-  'postgres (postgres)': (clock) =>
-    counted(startPostgres, postgres, async (port) => {
-      // One connection, as a statement is prepared anew on each and requests are handed round.
-      const options = { host: '127.0.0.1', port, user: 'postgres', database: 'postgres', max: 1, fetch_types: false }
-      const client = postgresJs({ ...options, onnotice: () => undefined })
-      const store = postgresStore({ client, clock })
-      await store.createTable()
-      return { store, end: () => client.end() }
-    }),
-
-  'mysql (mysql2, on MariaDB)': (clock) =>
-    counted(startMariadb, mysql, async (port) => {
-      const client = createPool({ host: '127.0.0.1', port, user: 'root', database: 'test' })
-      const store = mysqlStore({ client, clock })
-      await store.createTable()
-      return { store, end: () => client.end() }
-    }),
-
-  memcached: (clock) =>
-    counted(startMemcached, memcached, async (port) => {
-      const client = new MemcacheClient({ server: `127.0.0.1:${port}`, noDelay: true })
-      return { store: memcachedStore({ client, clock }), end: () => client.shutdown() }
-    }),
-
-  'mongodb (on mongo-java-server)': (clock) =>
-    counted(startMongodb, mongodb, async (port) => {
-      const client = await new MongoClient(`mongodb://127.0.0.1:${port}`).connect()
-      const store = mongodbStore({ client, clock, database: 'bench' })
-      await store.createIndexes()
-      return { store, end: () => client.close() }
-    }),
-
-  'couchbase (on CouchbaseMock)': async (clock) => {
-    const server = await startCouchbase()
-    const cluster = await connect(await couchbaseUrl(server), { username: couchbaseBucket, password: '' })
-    const commands: string[] = []
-    // The SDK learns the address of the data from the server and goes past any proxy: its calls are counted.
-    const collection = cluster.bucket(couchbaseBucket).defaultCollection()
-    const client = watchedCollection(collection, (command) => commands.push(command))
-    return {
-      store: couchbaseStore({ client, clock }),
-      taken: () => commands.splice(0),
-      async close() {
-        await cluster.close()
-        await server.close()
+/** Each backend with each of its clients. */
+export const backends: Record<string, (clock: () => number) => Promise<Counted>> = Object.fromEntries(
+  serverRows.flatMap(([name, { server, clients, standIn }]) =>
+    Object.entries(clients).map(([client, connect]) => [
+      `${name} (${client}${standIn === undefined ? '' : `, on ${standIn}`})`,
+      async (clock: () => number) => {
+        const started = await servers[server]()
+        const protocol = protocols[server]
+        return protocol === undefined ? told(started, connect, clock) : overheard(started, protocol, connect, clock)
       },
-    }
-  },
+    ]),
+  ),
+)
+
+type Connect = (typeof serverRows)[number][1]['clients'][string]
+
+/** Read on the wire. */
+async function overheard(server: Server, protocol: Protocol, connect: Connect, clock: () => number): Promise<Counted> {
+  const wire = await wireTo(server.port, protocol)
+  // One connection, as statements are prepared anew on each and requests are handed round.
+  const connection = await connect({ host: server.host, port: wire.port }, { connections: 1 })
+  return counted(connection, clock, wire.taken, async () => {
+    wire.close()
+    await server.close()
+  })
+}
+
+/** Told by the client, which finds its server by itself and so goes past any proxy. */
+async function told(server: Server, connect: Connect, clock: () => number): Promise<Counted> {
+  const commands: string[] = []
+  const connection = await connect(server, { told: (command) => commands.push(command) })
+  return counted(
+    connection,
+    clock,
+    () => commands.splice(0),
+    () => server.close(),
+  )
 }
 
 async function counted(
-  start: () => Promise<Server>,
-  protocol: Protocol,
-  open: (port: number) => Promise<Opened>,
+  connection: Connection,
+  clock: () => number,
+  taken: () => string[],
+  end: () => Promise<void>,
 ): Promise<Counted> {
-  const server = await start()
-  const wire = await wireTo(server.port, protocol)
-  const { store, end } = await open(wire.port)
   return {
-    store,
-    taken: wire.taken,
+    store: await connection.store({ space: 'bench', folder: '', clock }),
+    taken,
     async close() {
+      await connection.end()
       await end()
-      wire.close()
-      await server.close()
     },
   }
 }

@@ -8,9 +8,9 @@ import { fileStore } from '../../src/stores/file/index.ts'
 import { faultyStore, memoryStore } from '../../src/testing/index.ts'
 import { bundleChild, type Child, firstLineOf, outputOf, startChild } from '../fixtures/children.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
 import { gate, settle } from '../fixtures/gate.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
@@ -24,34 +24,39 @@ afterEach(() => {
 })
 
 describe('time', () => {
-  eachStore('REL-27 both deadlines hold to the millisecond, for reading, finding and listing alike', async (stage) => {
-    for (const [options, life] of [
-      [{ idleTimeout: '10m', absoluteTimeout: '1h' }, 10 * minute],
-      [{ idleTimeout: '1h', absoluteTimeout: '1h' }, hour],
-    ] as const) {
-      const sessions = stage.sessions(options)
-      const token = await tokenWith(sessions, { name: 'Ada' })
-      const { id, expiresAt } = await sessions.open(token)
-      expect(expiresAt).toBe(stage.clock() + life)
-      for (const [offset, alive] of [
-        [-1, true],
-        [0, false],
-        [1, false],
+  itOn(
+    'two stores',
+    'REL-27 both deadlines hold to the millisecond, for reading, finding and listing alike',
+    async (stage) => {
+      for (const [options, life] of [
+        [{ idleTimeout: '10m', absoluteTimeout: '1h' }, 10 * minute],
+        [{ idleTimeout: '1h', absoluteTimeout: '1h' }, hour],
       ] as const) {
-        stage.clock.set(expiresAt + offset)
-        const found = [
-          (await shown(sessions, token)) !== null,
-          (await sessions.find(id)) !== null,
-          (await sessions.list()).sessions.length === 1,
-          (await sessions.count()) === 1,
-        ]
-        expect(found, `${offset} ms`).toEqual([alive, alive, alive, alive])
+        const sessions = stage.sessions(options)
+        const token = await tokenWith(sessions, { name: 'Ada' })
+        const { id, expiresAt } = await sessions.open(token)
+        expect(expiresAt).toBe(stage.clock() + life)
+        for (const [offset, alive] of [
+          [-1, true],
+          [0, false],
+          [1, false],
+        ] as const) {
+          stage.clock.set(expiresAt + offset)
+          const found = [
+            (await shown(sessions, token)) !== null,
+            (await sessions.find(id)) !== null,
+            (await sessions.list()).sessions.length === 1,
+            (await sessions.count()) === 1,
+          ]
+          expect(found, `${offset} ms`).toEqual([alive, alive, alive, alive])
+        }
+        await sessions.sweep()
       }
-      await sessions.sweep()
-    }
-  })
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'REL-28 a request that outlives its session stores nothing, extends nothing, and sets no cookie',
     async (stage) => {
       const works: Record<string, (session: Session) => unknown> = {
@@ -90,7 +95,7 @@ describe('time', () => {
     },
   )
 
-  eachStore('REL-28 a sign-in by a request that outlived its session begins a new one', async (stage) => {
+  itOn('two stores', 'REL-28 a sign-in by a request that outlived its session begins a new one', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '1h', absoluteTimeout: '1h' })
     const session = await sessions.open(await tokenWith(sessions, { name: 'Ada' }))
     stage.clock.advance(hour)
@@ -100,7 +105,8 @@ describe('time', () => {
     expect([again.userId, again.keys(), again.expiresAt]).toEqual(['ada', [], stage.clock() + hour])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'REL-29 a clock that goes back extends no session, and one that leaps ahead ends them without a fault',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '2h', rotateEvery: '1h' })
@@ -140,7 +146,8 @@ describe('time', () => {
     },
   )
 
-  eachStore(
+  itOn(
+    'two stores',
     'REL-29 nodes a minute apart serve the same session, and neither ends it early by a sweep',
     async (stage) => {
       const { clock } = stage
@@ -163,7 +170,7 @@ describe('time', () => {
     },
   )
 
-  eachStore('REL-30 what reading calls expired a sweep removes, and nothing else', async (stage) => {
+  itOn('two stores', 'REL-30 what reading calls expired a sweep removes, and nothing else', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '10m' })
     const token = await tokenWith(sessions, { name: 'Ada' })
     stage.clock.advance(5 * minute)

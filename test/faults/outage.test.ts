@@ -10,11 +10,11 @@ import {
 } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
 import { CookieJar, partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { cookiesOf, exchangeWith } from '../fixtures/exchange.ts'
 import { visitorOf } from '../fixtures/express-app.ts'
 import { gate, settle } from '../fixtures/gate.ts'
 import { type Running, serveHttp } from '../fixtures/servers.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { commitAll, errorOf, openTimes, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
@@ -134,7 +134,7 @@ describe('a store that fails while a session is stored', () => {
     end: (session) => session.destroy(),
   }
   for (const [what, work] of Object.entries(ways)) {
-    eachStore(`REL-05 ${what}: an error, no cookie, and nothing half-done that opens`, async (stage) => {
+    itOn('two stores', `REL-05 ${what}: an error, no cookie, and nothing half-done that opens`, async (stage) => {
       const sessions = stage.sessions()
       const operations = ['create', 'replace', 'delete'] as const
       for (const operation of operations) {
@@ -170,7 +170,7 @@ describe('a store that fails while a session is stored', () => {
     })
   }
 
-  eachStore('REL-05 a failed extension of the deadline is an event, and spoils nothing', async (stage) => {
+  itOn('two stores', 'REL-05 a failed extension of the deadline is an event, and spoils nothing', async (stage) => {
     const events: string[] = []
     const sessions = stage.sessions({ on: { 'store-error': ({ operation }) => events.push(operation) } })
     const token = await tokenWith(sessions, { name: 'Ada' })
@@ -264,7 +264,7 @@ describe('a store that fails while a session is stored', () => {
     expect(wrong).toBe(0)
   })
 
-  eachStore('REL-10 what a client that went away has caused is stored whole or not at all', async (stage) => {
+  itOn('two stores', 'REL-10 what a client that went away has caused is stored whole or not at all', async (stage) => {
     const sessions = stage.sessions()
     const token = await tokenWith(sessions, { a: 0, b: 0 })
     // One handler went on to its end, one never answered.
@@ -280,7 +280,8 @@ describe('a store that fails while a session is stored', () => {
 })
 
 describe('overlapping requests', () => {
-  eachStore(
+  itOn(
+    'two stores',
     'REL-12 different keys both survive, the same key has one winner, and counters are exact',
     async (stage) => {
       const nodes = [stage.sessions(), stage.sessions()]
@@ -357,7 +358,8 @@ describe('overlapping requests', () => {
     expect(session.get('count')).toBe(0)
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'REL-13 a request that only reads writes nothing back, and one that extends rewrites no data',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '30m' })
@@ -389,27 +391,32 @@ describe('overlapping requests', () => {
     },
   )
 
-  eachStore('REL-14 an extension of a session that was ended meanwhile does not bring it back', async (stage) => {
-    const sessions = stage.sessions()
-    const other = stage.sessions()
-    for (const first of ['touch', 'delete'] as const) {
-      const token = await tokenWith(sessions, { name: 'Ada' })
-      stage.clock.advance(5 * minute)
-      const [reading, ending] = [await sessions.open(token), await other.open(token)]
-      ending.destroy()
-      const held = stage.store.faults.hold(first, { times: 1 })
-      const commits = [sessions.commit(reading), other.commit(ending)]
-      await held.reached
-      await settle()
-      held.release()
-      await Promise.all(commits)
-      stage.store.faults.clear()
-      expect(await shown(sessions, token)).toBeNull()
-      expect(await stage.records()).toEqual([])
-    }
-  })
+  itOn(
+    'two stores',
+    'REL-14 an extension of a session that was ended meanwhile does not bring it back',
+    async (stage) => {
+      const sessions = stage.sessions()
+      const other = stage.sessions()
+      for (const first of ['touch', 'delete'] as const) {
+        const token = await tokenWith(sessions, { name: 'Ada' })
+        stage.clock.advance(5 * minute)
+        const [reading, ending] = [await sessions.open(token), await other.open(token)]
+        ending.destroy()
+        const held = stage.store.faults.hold(first, { times: 1 })
+        const commits = [sessions.commit(reading), other.commit(ending)]
+        await held.reached
+        await settle()
+        held.release()
+        await Promise.all(commits)
+        stage.store.faults.clear()
+        expect(await shown(sessions, token)).toBeNull()
+        expect(await stage.records()).toEqual([])
+      }
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'REL-15 of a thousand reads in a day at most one per renewAfter extends, and the promise is kept',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '48h', renewAfter: '5m' })
@@ -429,7 +436,7 @@ describe('overlapping requests', () => {
     },
   )
 
-  eachStore('REL-17 fifty ends of one session all succeed, and are one event', async (stage) => {
+  itOn('two stores', 'REL-17 fifty ends of one session all succeed, and are one event', async (stage) => {
     const destroyed: unknown[] = []
     const on = { destroyed: (event: unknown) => destroyed.push(event) }
     const nodes = [stage.sessions({ on }), stage.sessions({ on })]

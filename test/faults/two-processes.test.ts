@@ -1,16 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { has, type PartName } from '../../tools/services.mjs'
-import { bundleChild } from '../fixtures/children.ts'
-import { sharedServer } from '../services/address.ts'
-import type { SharedName } from '../services/broker.ts'
-import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
+import { type Backend, backendRows, canRun } from '../fixtures/backends.ts'
+import { bundleChild, type Child, firstLineOf, startChild } from '../fixtures/children.ts'
+import { serverOf } from '../services/address.ts'
 
 interface State {
   readonly count: number | null
@@ -18,88 +13,30 @@ interface State {
   readonly user?: string
 }
 
-/** A store that processes can share: the text that opens it, and what has to be here for it. */
-interface Shared {
-  readonly name: string
-  readonly needs?: PartName
-  /** Which Node runs the servers; default: this one. */
-  readonly node?: string
-  text(folder: string): string | Promise<string>
-}
-
-const address = async (name: SharedName) => {
-  const { host, port } = await sharedServer(name)
-  return `${host}:${port}`
-}
-const table = `processes_${process.pid}`
-const newerNode = 'test/runtimes/node_modules/.bin/node'
-const hasSqlite = process.getBuiltinModule?.('node:sqlite' as 'module') !== undefined
-
-const stores: Shared[] = [
-  { name: 'file', text: (folder) => `file:${folder}` },
-  {
-    name: 'sqlite',
-    text: (folder) => `sqlite:${folder}/sessions.db`,
-    ...(hasSqlite ? {} : { needs: 'runtimes', node: newerNode }),
-  },
-  {
-    name: 'postgres',
-    needs: 'postgres',
-    text: async () => `postgres://postgres@${await address('postgres')}/postgres?table=${table}`,
-  },
-  { name: 'mysql', needs: 'mariadb', text: async () => `mysql://root@${await address('mariadb')}/${await database()}` },
-  { name: 'redis', needs: 'redis', text: async () => `redis://${await address('redis')}?prefix=${table}:` },
-  {
-    name: 'memcached',
-    needs: 'memcached',
-    text: async () => `memcached://${await address('memcached')}?prefix=${table}:`,
-  },
-  {
-    name: 'mongodb',
-    needs: 'mongodb',
-    text: async () => `mongodb://${await address('mongodb')}/processes?collection=${table}`,
-  },
-  {
-    name: 'couchbase',
-    needs: 'couchbase',
-    text: async () =>
-      `${(await couchbaseUrl(await sharedServer('couchbase'))).replace('://', `://${couchbaseBucket}:none@`)}/${couchbaseBucket}?prefix=${table}:`,
-  },
-]
-
-async function database(): Promise<string> {
-  const admin = await createConnection({ ...(await sharedServer('mariadb')), user: 'root' })
-  await admin.query(`CREATE DATABASE IF NOT EXISTS ${table}`)
-  await admin.end()
-  return table
-}
+/** The kinds that processes can share. */
+const shared = backendRows.filter(([, { processes }]) => processes !== 'one')
+const space = `processes_${process.pid}`
 
 let directory: string
-let servers: ChildProcess[] = []
+let processes: Child[] = []
 let origins: string[] = []
 
-async function start({ text, node = process.execPath }: Shared): Promise<void> {
+async function start(row: Backend): Promise<void> {
   directory = mkdtempSync(join(tmpdir(), 'coatcheck-processes-'))
-  const child = await bundleChild(new URL('./children/http-server.ts', import.meta.url))
-  const shared = await text(directory)
-  servers = [0, 1].map(() => spawn(node, [child, shared], { stdio: ['ignore', 'pipe', 'inherit'] }))
-  origins = await Promise.all(servers.map(portOf))
+  const script = await bundleChild(new URL('./children/http-server.ts', import.meta.url))
+  const [text = ''] = await row.texts({ ...(await serverOf(row)), folder: directory, space })
+  processes = [0, 1].map(() => startChild([script, text], row.node ?? process.execPath))
+  origins = await Promise.all(processes.map(async (each) => `http://127.0.0.1:${await firstLineOf(each)}`))
 }
 
 async function stop(): Promise<void> {
   await Promise.all(
-    servers.map(async (server) => {
-      server.kill('SIGKILL')
-      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
+    processes.map(async (each) => {
+      each.kill('SIGKILL')
+      if (each.exitCode === null && each.signalCode === null) await once(each, 'exit')
     }),
   )
   rmSync(directory, { recursive: true })
-}
-
-async function portOf(server: ChildProcess): Promise<string> {
-  if (server.stdout === null) throw new Error('the server has no output')
-  for await (const line of createInterface(server.stdout)) return `http://127.0.0.1:${line}`
-  throw new Error('the server ended')
 }
 
 /** Sends one request to one of the two servers. */
@@ -129,14 +66,13 @@ async function sendAll(paths: readonly string[], cookie: string, width: number):
   return statuses
 }
 
-describe.for(stores)('two processes, one store, over HTTP: $name', (shared) => {
-  const isHere = shared.needs === undefined || has(shared.needs)
-  const it = test.skipIf(!isHere)
+describe.for(shared)('two processes, one store, over HTTP: %s', ([, row]) => {
+  const it = test.skipIf(!canRun(row))
   beforeAll(async () => {
-    if (isHere) await start(shared)
+    if (canRun(row)) await start(row)
   })
   afterAll(async () => {
-    if (isHere) await stop()
+    if (canRun(row)) await stop()
   })
 
   it('X1 1,000 parallel increments are exact', async () => {

@@ -18,11 +18,11 @@ import { openStore, registerStore } from '../../src/stores/index.ts'
 import { manualClock, memoryStore, storeCases } from '../../src/testing/index.ts'
 import { cookieTransport, firstOf, headerTransport, queryTransport } from '../../src/transports/index.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore, onStore, type Stage } from '../fixtures/each-store.ts'
 import { type Routes, visitorOf } from '../fixtures/express-app.ts'
 import { serveFetch } from '../fixtures/fetch-server.ts'
 import { gate } from '../fixtures/gate.ts'
 import { type Running, serveHttp } from '../fixtures/servers.ts'
+import { itOn, type Stage } from '../fixtures/store-tests.ts'
 import { begin, errorOf } from '../fixtures/visits.ts'
 import { withTimers } from './timers.ts'
 
@@ -37,7 +37,7 @@ const usual: Routes<Record<string, unknown>, Record<string, unknown>> = {
 }
 
 describe('where there are sessions', () => {
-  eachStore('B2 they are switched off for all routes', async (stage) => {
+  itOn('two stores', 'B2 they are switched off for all routes', async (stage) => {
     const sessions = stage.sessions()
     const app = express()
     app.use(expressSession(sessions, { when: () => false }))
@@ -50,7 +50,7 @@ describe('where there are sessions', () => {
     expect(stage.store.calls).toEqual([])
   })
 
-  eachStore('B2 they are switched on and off route by route', async (stage) => {
+  itOn('two stores', 'B2 they are switched on and off route by route', async (stage) => {
     const sessions = stage.sessions()
     const app = express()
     app.use('/shop', expressSession(sessions, { when: (req) => req.path !== '/logo' }))
@@ -82,7 +82,7 @@ describe('the cookie', () => {
     })
   }
 
-  eachStore('B3 a lifetime above 0 emits Max-Age and Expires; without one there is neither', async (stage) => {
+  itOn('two stores', 'B3 a lifetime above 0 emits Max-Age and Expires; without one there is neither', async (stage) => {
     const [written, regenerated] = await lines(stage, { maxAge: 3600_000 })
     const expiry = ['Max-Age=3600', 'Expires=Tue, 01 Jan 2030 01:00:00 GMT']
     expect(written?.slice(0, 2)).toEqual(expiry)
@@ -91,14 +91,14 @@ describe('the cookie', () => {
     expect(await errorOf(() => stage.sessions({ cookie: { maxAge: 0 } }))).toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
-  eachStore('B4 domain and same-site are there on set, regenerate and destroy', async (stage) => {
+  itOn('two stores', 'B4 domain and same-site are there on set, regenerate and destroy', async (stage) => {
     const all = await lines(stage, { domain: 'shop.example', sameSite: 'none' })
     const attributes = ['Domain=shop.example', 'Path=/', 'Secure', 'HttpOnly', 'SameSite=None']
     const cleared = ['Max-Age=0', 'Expires=Thu, 01 Jan 1970 00:00:00 GMT', ...attributes]
     expect(all).toEqual([attributes, attributes, cleared])
   })
 
-  eachStore('B5 Secure is forced, or goes by the connection that a trusted proxy tells of', async (stage) => {
+  itOn('two stores', 'B5 Secure is forced, or goes by the connection that a trusted proxy tells of', async (stage) => {
     const isSecure = async (secure: boolean | 'auto', trustProxy: boolean | number, forwarded?: string) => {
       const sessions = stage.sessions({ cookie: { name: 'visit', secure }, trustProxy })
       const visitor = (await stage.site(sessions, usual)).visitor()
@@ -125,7 +125,7 @@ describe('the cookie', () => {
     expect(overTls.headers.getSetCookie()).toEqual([expect.stringContaining('; Secure; ')])
   })
 
-  eachStore('B6 with the cookie switched off none is emitted', async (stage) => {
+  itOn('two stores', 'B6 with the cookie switched off none is emitted', async (stage) => {
     const site = await stage.site(stage.sessions({ cookie: false, transport: headerTransport() }), usual)
     const visitor = site.visitor()
     const first = await visitor.get('/write')
@@ -140,19 +140,23 @@ describe('the cookie', () => {
     })
   })
 
-  eachStore('B22 Secure can be switched off, and a session is reachable by its id and by its token', async (stage) => {
-    const [written] = await lines(stage, { secure: false })
-    expect(written).toEqual(['Path=/', 'HttpOnly', 'SameSite=Lax'])
-    const sessions = stage.sessions()
-    const { token, id } = await begin(sessions)
-    expect(await sessions.find(id)).toMatchObject({ id, data: { name: 'Ada' }, createdAt: stage.clock() })
-    expect((await sessions.open(token)).get('name')).toBe('Ada')
-    expect((await sessions.open(id)).has('name')).toBe(false)
-  })
+  itOn(
+    'two stores',
+    'B22 Secure can be switched off, and a session is reachable by its id and by its token',
+    async (stage) => {
+      const [written] = await lines(stage, { secure: false })
+      expect(written).toEqual(['Path=/', 'HttpOnly', 'SameSite=Lax'])
+      const sessions = stage.sessions()
+      const { token, id } = await begin(sessions)
+      expect(await sessions.find(id)).toMatchObject({ id, data: { name: 'Ada' }, createdAt: stage.clock() })
+      expect((await sessions.open(token)).get('name')).toBe('Ada')
+      expect((await sessions.open(id)).has('name')).toBe(false)
+    },
+  )
 })
 
 describe('the session id', () => {
-  eachStore('B7 it is a prefix and random characters of the configured length', async (stage) => {
+  itOn('two stores', 'B7 it is a prefix and random characters of the configured length', async (stage) => {
     const sessions = stage.sessions({ id: { prefix: 'shop-', bytes: 24 } })
     const tokens = [await begin(sessions), await begin(sessions)].map(({ token }) => token)
     for (const token of tokens) {
@@ -162,7 +166,7 @@ describe('the session id', () => {
     expect(new Set(tokens).size).toBe(2)
   })
 
-  eachStore('B7 the generator is pluggable', async (stage) => {
+  itOn('two stores', 'B7 the generator is pluggable', async (stage) => {
     let count = 0
     const sessions = stage.sessions({ id: { generate: () => `mine_${String(++count).padStart(40, '0')}` } })
     const { token } = await begin(sessions)
@@ -170,7 +174,7 @@ describe('the session id', () => {
     expect((await sessions.open(token)).get('name')).toBe('Ada')
   })
 
-  eachStore('B7 the hash has a key, which can be replaced without ending a session', async (stage) => {
+  itOn('two stores', 'B7 the hash has a key, which can be replaced without ending a session', async (stage) => {
     const [fresh = '', old = ''] = secrets
     const { token } = await begin(stage.sessions({ secret: old }))
     const name = async (secret?: string | string[]) => (await stage.sessions({ secret }).open(token)).get('name')
@@ -180,7 +184,8 @@ describe('the session id', () => {
     expect(await name()).toBeUndefined()
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'B8 it is looked for in the cookie, then in the query, then in the header, where these are enabled',
     async (stage) => {
       const transport = firstOf(
@@ -206,22 +211,26 @@ describe('the session id', () => {
     },
   )
 
-  eachStore('B8 the query is off by default, and the option that switches it on says that it leaks', async (stage) => {
-    const sessions = stage.sessions()
-    const site = await stage.site(sessions, usual)
-    const { token } = await begin(sessions)
-    for (const name of ['sid', '__Host-sid', 'token']) {
-      expect((await site.visitor().get(`/read?${name}=${token}`, { 'x-session-token': token })).value).toBeNull()
-    }
-    for (const options of [{}, { tokenLeaksIntoLogsAndReferrers: false }]) {
-      expect(await errorOf(() => queryTransport(options as never))).toMatchObject({
-        code: 'CONFIG_INVALID',
-        message: expect.stringMatching(/leaks into access logs/),
-      })
-    }
-  })
+  itOn(
+    'two stores',
+    'B8 the query is off by default, and the option that switches it on says that it leaks',
+    async (stage) => {
+      const sessions = stage.sessions()
+      const site = await stage.site(sessions, usual)
+      const { token } = await begin(sessions)
+      for (const name of ['sid', '__Host-sid', 'token']) {
+        expect((await site.visitor().get(`/read?${name}=${token}`, { 'x-session-token': token })).value).toBeNull()
+      }
+      for (const options of [{}, { tokenLeaksIntoLogsAndReferrers: false }]) {
+        expect(await errorOf(() => queryTransport(options as never))).toMatchObject({
+          code: 'CONFIG_INVALID',
+          message: expect.stringMatching(/leaks into access logs/),
+        })
+      }
+    },
+  )
 
-  eachStore('B9 in header mode the answer carries the header, of any name', async (stage) => {
+  itOn('two stores', 'B9 in header mode the answer carries the header, of any name', async (stage) => {
     const transport = headerTransport({ name: 'Authorization' })
     const visitor = (await stage.site(stage.sessions({ transport }), usual)).visitor()
     const { headers, cookies } = await visitor.get('/write')
@@ -235,7 +244,7 @@ describe('the session id', () => {
     expect((await visitor.get('/read', { authorization: moved })).value).toBe('Ada')
   })
 
-  eachStore('B10 a malformed one never makes an error, whatever is done with the session', async (stage) => {
+  itOn('two stores', 'B10 a malformed one never makes an error, whatever is done with the session', async (stage) => {
     const transport = firstOf(
       cookieTransport(),
       queryTransport({ tokenLeaksIntoLogsAndReferrers: true }),
@@ -284,7 +293,7 @@ describe('the session id', () => {
 })
 
 describe('in a handler', () => {
-  eachStore('B11 a controller sets, gets, deletes, regenerates and destroys', async (stage) => {
+  itOn('two stores', 'B11 a controller sets, gets, deletes, regenerates and destroys', async (stage) => {
     const sessions = stage.sessions<{ name?: string }>()
     const controller = {
       set: () => sessions.current().set('name', 'Ada'),
@@ -309,7 +318,7 @@ describe('in a handler', () => {
     expect((await sessions.list()).sessions).toEqual([])
   })
 
-  eachStore('B12 flush, the session id, and release', async (stage) => {
+  itOn('two stores', 'B12 flush, the session id, and release', async (stage) => {
     const sessions = stage.sessions()
     const { token, id } = await begin(sessions)
     const session = await sessions.open(token)
@@ -324,7 +333,7 @@ describe('in a handler', () => {
     expect(flushed.keys()).toEqual([])
   })
 
-  eachStore('B18 regenerate keeps the data, kills the old id and sends one Set-Cookie', async (stage) => {
+  itOn('two stores', 'B18 regenerate keeps the data, kills the old id and sends one Set-Cookie', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       ...usual,
@@ -346,52 +355,64 @@ describe('in a handler', () => {
     expect((await sessions.list()).sessions).toHaveLength(1)
   })
 
-  eachStore('B19 destroy removes record and cookie, and a late release does not bring them back', async (stage) => {
-    const [reached, destroyed] = [gate(), gate()]
-    const site = await stage.site(stage.sessions(), {
-      ...usual,
-      '/slow': async (session) => {
-        reached.open()
-        await destroyed.promise
-        session.set('late', true)
-      },
-    })
-    const visitor = site.visitor()
-    await visitor.get('/write')
-    const cookie = `__Host-sid=${visitor.jar.get('__Host-sid')}`
-    const slow = site.visitor().get('/slow', { cookie })
-    await reached.promise
-    const { cookies } = await visitor.get('/destroy')
-    expect(cookies).toEqual([expect.stringContaining('Max-Age=0')])
-    expect(await stage.records()).toEqual([])
-    destroyed.open()
-    expect(await slow).toMatchObject({ cookies: [] })
-    expect(await stage.records()).toEqual([])
-    expect((await site.visitor().get('/read', { cookie })).value).toBeNull()
-  })
+  itOn(
+    'two stores',
+    'B19 destroy removes record and cookie, and a late release does not bring them back',
+    async (stage) => {
+      const [reached, destroyed] = [gate(), gate()]
+      const site = await stage.site(stage.sessions(), {
+        ...usual,
+        '/slow': async (session) => {
+          reached.open()
+          await destroyed.promise
+          session.set('late', true)
+        },
+      })
+      const visitor = site.visitor()
+      await visitor.get('/write')
+      const cookie = `__Host-sid=${visitor.jar.get('__Host-sid')}`
+      const slow = site.visitor().get('/slow', { cookie })
+      await reached.promise
+      const { cookies } = await visitor.get('/destroy')
+      expect(cookies).toEqual([expect.stringContaining('Max-Age=0')])
+      expect(await stage.records()).toEqual([])
+      destroyed.open()
+      expect(await slow).toMatchObject({ cookies: [] })
+      expect(await stage.records()).toEqual([])
+      expect((await site.visitor().get('/read', { cookie })).value).toBeNull()
+    },
+  )
 
-  eachStore('B25 what a handler changed is not lost for want of a release: the adapters release', async (stage) => {
-    const sessions = stage.sessions<{ count?: number }>()
-    const app = express()
-    app.use(expressSession(sessions))
-    app.get('/', (req, res) => {
-      res.json(sessions.of(req).increment('count'))
-    })
-    const web = webSession(sessions, (request) => Response.json(sessions.of(request).increment('count')))
-    const node = nodeSession(sessions, (req, res) => {
-      const count = sessions.of(req).increment('count')
-      res.setHeader('content-type', 'application/json').end(String(count))
-    })
-    const servers: Running[] = [await serveHttp(app), await serveFetch(web), await serveHttp(node)]
-    for (const server of servers) {
-      const visitor = visitorOf(stage.use(server))
-      const counts = [await visitor.get('/'), await visitor.get('/'), await visitor.get('/')]
-      expect(counts.map(({ value }) => value)).toEqual([1, 2, 3])
-    }
-    expect((await sessions.list()).sessions.map(({ data }) => data)).toEqual([{ count: 3 }, { count: 3 }, { count: 3 }])
-  })
+  itOn(
+    'two stores',
+    'B25 what a handler changed is not lost for want of a release: the adapters release',
+    async (stage) => {
+      const sessions = stage.sessions<{ count?: number }>()
+      const app = express()
+      app.use(expressSession(sessions))
+      app.get('/', (req, res) => {
+        res.json(sessions.of(req).increment('count'))
+      })
+      const web = webSession(sessions, (request) => Response.json(sessions.of(request).increment('count')))
+      const node = nodeSession(sessions, (req, res) => {
+        const count = sessions.of(req).increment('count')
+        res.setHeader('content-type', 'application/json').end(String(count))
+      })
+      const servers: Running[] = [await serveHttp(app), await serveFetch(web), await serveHttp(node)]
+      for (const server of servers) {
+        const visitor = visitorOf(stage.use(server))
+        const counts = [await visitor.get('/'), await visitor.get('/'), await visitor.get('/')]
+        expect(counts.map(({ value }) => value)).toEqual([1, 2, 3])
+      }
+      expect((await sessions.list()).sessions.map(({ data }) => data)).toEqual([
+        { count: 3 },
+        { count: 3 },
+        { count: 3 },
+      ])
+    },
+  )
 
-  eachStore('B24 none of it needs a web framework', async (stage) => {
+  itOn('two stores', 'B24 none of it needs a web framework', async (stage) => {
     const sessions = stage.sessions()
     const first = await sessions.open(null)
     first.set('name', 'Ada')
@@ -509,7 +530,7 @@ describe('providers', () => {
     expect(await errorOf(() => openStore('parity-null:'))).toMatchObject({ code: 'CONFIG_INVALID' })
   })
 
-  onStore('file', 'B16 files lie as ./tmp/x/s/xs..., from the working directory', async ({ folder, clock }) => {
+  itOn('file', 'B16 files lie as ./tmp/x/s/xs..., from the working directory', async ({ folder, clock }) => {
     const home = process.cwd()
     process.chdir(folder)
     try {
@@ -528,7 +549,8 @@ describe('providers', () => {
     }
   })
 
-  eachStore(
+  itOn(
+    'every store',
     'B20 the number of active sessions is real',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '30m' })
@@ -560,7 +582,8 @@ describe('providers', () => {
     }
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'B21 cleaning up happens at its interval, until it is stopped or the sessions are closed',
     async (stage) => {
       let sweeps = 0

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, expectTypeOf } from 'vitest'
 import { z } from 'zod'
 import type { Session } from '../../src/index.ts'
-import { eachStore, type Stage } from '../fixtures/each-store.ts'
 import type { Site, Visitor } from '../fixtures/express-app.ts'
 import { gate, meetingOf } from '../fixtures/gate.ts'
+import { itOn, type Stage } from '../fixtures/store-tests.ts'
 import { begin, errorOf } from '../fixtures/visits.ts'
 
 const minute = 60_000
@@ -20,7 +20,7 @@ function twinOf(site: Site, visitor: Visitor): Visitor {
 }
 
 describe('X1 overlapping requests of one session', () => {
-  eachStore('X1 writes to different keys all survive', async (stage) => {
+  itOn('every store', 'X1 writes to different keys all survive', async (stage) => {
     const parts = 8
     const meet = meetingOf(parts)
     const site = await stage.site(stage.sessions(), {
@@ -39,7 +39,8 @@ describe('X1 overlapping requests of one session', () => {
     expect((await visitor.get('/read')).value).toEqual({ begun: true, ...expected })
   })
 
-  eachStore(
+  itOn(
+    'every store',
     'X1 update, increment and push lose no step of 1,000 parallel requests',
     async (stage) => {
       const requests = 1000
@@ -65,7 +66,7 @@ describe('X1 overlapping requests of one session', () => {
     { timeoutMs: 120_000 },
   )
 
-  eachStore('X1 nor do two systems on one store that take turns in the middle of a commit', async (stage) => {
+  itOn('every store', 'X1 nor do two systems on one store that take turns in the middle of a commit', async (stage) => {
     const nodes = [stage.sessions<{ count?: number }>(), stage.sessions<{ count?: number }>()] as const
     const first = await nodes[0].open(null)
     first.increment('count')
@@ -134,7 +135,7 @@ describe('X2 what has ended', () => {
   }
 
   for (const [name, work] of Object.entries(late)) {
-    eachStore(`X2 destroyed, it is not brought back by ${name}`, async (stage) => {
+    itOn('every store', `X2 destroyed, it is not brought back by ${name}`, async (stage) => {
       const { reply, old } = await overlap(stage, work, '/destroy')
       expect(reply.status).toBe(name === 'a late save' ? 409 : 200)
       // Only the visitor who ends a session is told to forget its cookie.
@@ -146,27 +147,35 @@ describe('X2 what has ended', () => {
 
     for (const end of ['/regenerate', '/login'] as const) {
       if (name === 'a late destroy') continue
-      eachStore(`X2 given another id by ${end.slice(1)}, the old one is not brought back by ${name}`, async (stage) => {
-        const { reply, visitor, old } = await overlap(stage, work, end)
-        expect(reply.status).toBe(name === 'a late save' ? 409 : 200)
-        expect(reply.cookies).toEqual([])
-        expect((await old.get('/read')).value).toEqual([null, false])
-        expect((await visitor.get('/read')).value).toEqual(['Ada', false])
-        expect(await stage.live()).toBe(1)
-      })
+      itOn(
+        'every store',
+        `X2 given another id by ${end.slice(1)}, the old one is not brought back by ${name}`,
+        async (stage) => {
+          const { reply, visitor, old } = await overlap(stage, work, end)
+          expect(reply.status).toBe(name === 'a late save' ? 409 : 200)
+          expect(reply.cookies).toEqual([])
+          expect((await old.get('/read')).value).toEqual([null, false])
+          expect((await visitor.get('/read')).value).toEqual(['Ada', false])
+          expect(await stage.live()).toBe(1)
+        },
+      )
     }
   }
 
   for (const end of ['/regenerate', '/login'] as const) {
-    eachStore(`X2 given another id by ${end.slice(1)}, a late destroy ends it all the same`, async (stage) => {
-      const { visitor, old } = await overlap(stage, (session) => session.destroy(), end)
-      expect((await old.get('/read')).value).toEqual([null, false])
-      expect((await visitor.get('/read')).value).toEqual([null, false])
-      expect(await stage.live()).toBe(0)
-    })
+    itOn(
+      'every store',
+      `X2 given another id by ${end.slice(1)}, a late destroy ends it all the same`,
+      async (stage) => {
+        const { visitor, old } = await overlap(stage, (session) => session.destroy(), end)
+        expect((await old.get('/read')).value).toEqual([null, false])
+        expect((await visitor.get('/read')).value).toEqual([null, false])
+        expect(await stage.live()).toBe(0)
+      },
+    )
   }
 
-  eachStore('X2 nor by what was in the middle of a commit on another node', async (stage) => {
+  itOn('every store', 'X2 nor by what was in the middle of a commit on another node', async (stage) => {
     const nodes = [stage.sessions(), stage.sessions()] as const
     for (const operation of ['replace', 'touch'] as const) {
       const { token } = await begin(nodes[0])
@@ -187,26 +196,30 @@ describe('X2 what has ended', () => {
 })
 
 describe('X3 at rest', () => {
-  eachStore('X3 the store holds a hash of the token, never a part of it, and the hash opens nothing', async (stage) => {
-    for (const secret of [undefined, secrets[0]]) {
-      const sessions = stage.sessions({ secret })
-      const { token } = await begin(sessions)
-      const session = await sessions.open(token)
-      session.login('ada')
-      const { token: moved } = await sessions.commit(session)
-      const records = await stage.records()
-      const everything = JSON.stringify(records) + textOf(stage.folder)
-      for (const carried of [token, moved ?? '']) {
-        expect(carried).toMatch(/^[\w-]{43}$/)
-        expect(everything).not.toContain(carried)
-        for (let at = 0; at + 16 <= carried.length; at++) expect(everything).not.toContain(carried.slice(at, at + 16))
+  itOn(
+    'every store',
+    'X3 the store holds a hash of the token, never a part of it, and the hash opens nothing',
+    async (stage) => {
+      for (const secret of [undefined, secrets[0]]) {
+        const sessions = stage.sessions({ secret })
+        const { token } = await begin(sessions)
+        const session = await sessions.open(token)
+        session.login('ada')
+        const { token: moved } = await sessions.commit(session)
+        const records = await stage.records()
+        const everything = JSON.stringify(records) + textOf(stage.folder)
+        for (const carried of [token, moved ?? '']) {
+          expect(carried).toMatch(/^[\w-]{43}$/)
+          expect(everything).not.toContain(carried)
+          for (let at = 0; at + 16 <= carried.length; at++) expect(everything).not.toContain(carried.slice(at, at + 16))
+        }
+        for (const { key } of records) expect(await sessions.open(key)).toMatchObject({ isNew: true })
+        expect((await sessions.open(moved)).userId).toBe('ada')
       }
-      for (const { key } of records) expect(await sessions.open(key)).toMatchObject({ isNew: true })
-      expect((await sessions.open(moved)).userId).toBe('ada')
-    }
-  })
+    },
+  )
 
-  eachStore('X3 the hash is keyed by the secret, and rotates with it', async (stage) => {
+  itOn('every store', 'X3 the hash is keyed by the secret, and rotates with it', async (stage) => {
     const token = 'one-token-for-all-of-them-0123456789abcdef'
     const nodes = [undefined, ...secrets].map((secret) => {
       let made = 0
@@ -243,7 +256,7 @@ describe('X4 deadlines', () => {
     '/login': (session: Session) => session.login('ada'),
   }
 
-  eachStore('X4 an unused session ends after the idle timeout, on the server', async (stage) => {
+  itOn('every store', 'X4 an unused session ends after the idle timeout, on the server', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '12h', cookie: { maxAge: '12h' } })
     const visitor = (await stage.site(sessions, routes)).visitor()
     await visitor.get('/write')
@@ -256,22 +269,26 @@ describe('X4 deadlines', () => {
     expect((await visitor.get('/read')).value).toBeNull()
   })
 
-  eachStore('X4 a session ends after the absolute timeout however much it is used, on the server', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '2h' })
-    const visitor = (await stage.site(sessions, routes)).visitor()
-    const began = stage.clock()
-    await visitor.get('/write')
-    while (stage.clock() + 10 * minute < began + 2 * hour) {
-      stage.clock.advance(10 * minute)
-      expect((await visitor.get(stage.clock() % hour === 0 ? '/write' : '/read')).status).toBe(200)
-    }
-    stage.clock.set(began + 2 * hour - 1)
-    expect((await visitor.get('/read')).value).toBe('Ada')
-    stage.clock.set(began + 2 * hour)
-    expect((await visitor.get('/read')).value).toBeNull()
-  })
+  itOn(
+    'every store',
+    'X4 a session ends after the absolute timeout however much it is used, on the server',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '2h' })
+      const visitor = (await stage.site(sessions, routes)).visitor()
+      const began = stage.clock()
+      await visitor.get('/write')
+      while (stage.clock() + 10 * minute < began + 2 * hour) {
+        stage.clock.advance(10 * minute)
+        expect((await visitor.get(stage.clock() % hour === 0 ? '/write' : '/read')).status).toBe(200)
+      }
+      stage.clock.set(began + 2 * hour - 1)
+      expect((await visitor.get('/read')).value).toBe('Ada')
+      stage.clock.set(began + 2 * hour)
+      expect((await visitor.get('/read')).value).toBeNull()
+    },
+  )
 
-  eachStore('X4 a new id gains no time', async (stage) => {
+  itOn('every store', 'X4 a new id gains no time', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '2h', absoluteTimeout: '2h' })
     const { token } = await begin(sessions)
     stage.clock.advance(hour)
@@ -284,7 +301,7 @@ describe('X4 deadlines', () => {
     expect((await sessions.open(moved)).has('name')).toBe(false)
   })
 
-  eachStore('X4 a sign-in starts a new absolute lifetime', async (stage) => {
+  itOn('every store', 'X4 a sign-in starts a new absolute lifetime', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '2h', absoluteTimeout: '2h' })
     const { token } = await begin(sessions)
     stage.clock.advance(2 * hour - 1)
@@ -319,24 +336,29 @@ describe('X5 regenerate without random logouts', () => {
     return { sessions, site, visitor, reached, moved }
   }
 
-  eachStore('X5 parallel requests with the old cookie neither overwrite nor clear the new one', async (stage) => {
-    const { site, visitor, reached, moved } = await play(stage)
-    const before = twinOf(site, visitor)
-    const after = twinOf(site, visitor)
-    const slow = before.get('/slow')
-    await reached.promise
-    await visitor.get('/regenerate')
-    moved.open()
-    // Their answers reach the same browser after the one that brought the new cookie.
-    expect(await slow).toMatchObject({ status: 200, value: 'Ada', cookies: [] })
-    for (const path of ['/read', '/write', '/regenerate']) {
-      expect(await after.get(path), path).toMatchObject({ status: 200, cookies: [] })
-    }
-    expect((await visitor.get('/read')).value).toBe('Ada')
-    expect((await visitor.get('/has-late')).value).toBe(false)
-  })
+  itOn(
+    'two stores',
+    'X5 parallel requests with the old cookie neither overwrite nor clear the new one',
+    async (stage) => {
+      const { site, visitor, reached, moved } = await play(stage)
+      const before = twinOf(site, visitor)
+      const after = twinOf(site, visitor)
+      const slow = before.get('/slow')
+      await reached.promise
+      await visitor.get('/regenerate')
+      moved.open()
+      // Their answers reach the same browser after the one that brought the new cookie.
+      expect(await slow).toMatchObject({ status: 200, value: 'Ada', cookies: [] })
+      for (const path of ['/read', '/write', '/regenerate']) {
+        expect(await after.get(path), path).toMatchObject({ status: 200, cookies: [] })
+      }
+      expect((await visitor.get('/read')).value).toBe('Ada')
+      expect((await visitor.get('/has-late')).value).toBe(false)
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'X5 a burst of requests at the moment of an automatic rotation stays signed in, to the last one',
     async (stage) => {
       const { site, visitor } = await play(stage, '1h')
@@ -353,7 +375,7 @@ describe('X5 regenerate without random logouts', () => {
     },
   )
 
-  eachStore('X5 a lost answer to an automatic rotation logs nobody out within the grace', async (stage) => {
+  itOn('two stores', 'X5 a lost answer to an automatic rotation logs nobody out within the grace', async (stage) => {
     const { site, visitor } = await play(stage, '1h')
     stage.clock.advance(hour)
     const lost = twinOf(site, visitor)
@@ -367,7 +389,7 @@ describe('X5 regenerate without random logouts', () => {
     expect((await visitor.get('/read')).value).toBe('Ada')
   })
 
-  eachStore('X5 a sign-in that was clicked twice signs in, whichever answer arrives last', async (stage) => {
+  itOn('two stores', 'X5 a sign-in that was clicked twice signs in, whichever answer arrives last', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/begin': (session) => session.set('name', 'Ada'),
@@ -385,7 +407,7 @@ describe('X5 regenerate without random logouts', () => {
 })
 
 describe('X7 the shape of the data', () => {
-  eachStore('X7 it is typed', async (stage) => {
+  itOn('two stores', 'X7 it is typed', async (stage) => {
     const sessions = stage.sessions<{ cart?: string[]; count?: number }, { notice: string }>()
     const session = await sessions.open(null)
     session.set('cart', ['tea'])
@@ -402,69 +424,78 @@ describe('X7 the shape of the data', () => {
 
   const schema = z.object({ name: z.string().optional(), age: z.number().int().optional() })
 
-  eachStore('X7 a schema keeps data that does not fit out of the store, and out of the handler', async (stage) => {
-    const reasons: string[] = []
-    const strict = stage.sessions<z.infer<typeof schema>>({
-      schema,
-      on: { invalid: ({ reason }) => void reasons.push(reason) },
-    })
-    const site = await stage.site(strict, {
-      '/good': (session) => session.set('age', 36),
-      '/bad': (session) => session.set('age', '36' as never),
-      '/read': (session) => session.toJSON().data,
-    })
-    const visitor = site.visitor()
-    await visitor.get('/good')
-    expect((await visitor.get('/bad')).status).toBe(500)
-    expect((await visitor.get('/read')).value).toEqual({ age: 36 })
-    const session = await strict.open(null)
-    session.set('age', 'a secret' as never)
-    const error = await errorOf(() => strict.commit(session))
-    expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringContaining('age') })
-    expect(String(error)).not.toContain('a secret')
-    const lax = stage.sessions()
-    const { token } = await begin(lax, 7 as never)
-    expect((await strict.open(token)).toJSON().data).toEqual({})
-    expect(reasons).toEqual(['schema'])
-  })
+  itOn(
+    'two stores',
+    'X7 a schema keeps data that does not fit out of the store, and out of the handler',
+    async (stage) => {
+      const reasons: string[] = []
+      const strict = stage.sessions<z.infer<typeof schema>>({
+        schema,
+        on: { invalid: ({ reason }) => void reasons.push(reason) },
+      })
+      const site = await stage.site(strict, {
+        '/good': (session) => session.set('age', 36),
+        '/bad': (session) => session.set('age', '36' as never),
+        '/read': (session) => session.toJSON().data,
+      })
+      const visitor = site.visitor()
+      await visitor.get('/good')
+      expect((await visitor.get('/bad')).status).toBe(500)
+      expect((await visitor.get('/read')).value).toEqual({ age: 36 })
+      const session = await strict.open(null)
+      session.set('age', 'a secret' as never)
+      const error = await errorOf(() => strict.commit(session))
+      expect(error).toMatchObject({ code: 'DATA_INVALID', message: expect.stringContaining('age') })
+      expect(String(error)).not.toContain('a secret')
+      const lax = stage.sessions()
+      const { token } = await begin(lax, 7 as never)
+      expect((await strict.open(token)).toJSON().data).toEqual({})
+      expect(reasons).toEqual(['schema'])
+    },
+  )
 
-  eachStore('X7 payloads have a version and are migrated, one that is too new is left alone', async (stage) => {
-    const reasons: string[] = []
-    const v0 = stage.sessions()
-    const first = await v0.open(null)
-    first.set('fullName', 'Ada Lovelace')
-    const { token } = await v0.commit(first)
-    const seen: number[] = []
-    const up = (data: Record<string, unknown>, from: number) => {
-      seen.push(from)
-      const { fullName, ...rest } = data
-      return from < 2 ? { ...rest, name: { first: String(fullName).split(' ')[0] } } : data
-    }
-    const v2 = stage.sessions<{ name?: { first: string }; count?: number }>({ migrate: { version: 2, up } })
-    const site = await stage.site(v2, {
-      '/read': (session) => session.toJSON().data,
-      '/count': (session) => session.increment('count'),
-    })
-    const visitor = site.visitor()
-    visitor.jar.set('__Host-sid', token ?? '')
-    expect((await visitor.get('/read')).value).toEqual({ name: { first: 'Ada' } })
-    await visitor.get('/count')
-    expect(seen.every((from) => from === 0)).toBe(true)
-    seen.length = 0
-    expect((await visitor.get('/read')).value).toEqual({ name: { first: 'Ada' }, count: 1 })
-    expect(seen).toEqual([])
-    const v1 = stage.sessions({
-      migrate: { version: 1, up: (data) => data },
-      on: { invalid: ({ reason }) => void reasons.push(reason) },
-    })
-    expect((await v1.open(token)).toJSON().data).toEqual({})
-    expect(reasons).toEqual(['newer-version'])
-    expect((await visitor.get('/read')).value).toEqual({ name: { first: 'Ada' }, count: 1 })
-  })
+  itOn(
+    'two stores',
+    'X7 payloads have a version and are migrated, one that is too new is left alone',
+    async (stage) => {
+      const reasons: string[] = []
+      const v0 = stage.sessions()
+      const first = await v0.open(null)
+      first.set('fullName', 'Ada Lovelace')
+      const { token } = await v0.commit(first)
+      const seen: number[] = []
+      const up = (data: Record<string, unknown>, from: number) => {
+        seen.push(from)
+        const { fullName, ...rest } = data
+        return from < 2 ? { ...rest, name: { first: String(fullName).split(' ')[0] } } : data
+      }
+      const v2 = stage.sessions<{ name?: { first: string }; count?: number }>({ migrate: { version: 2, up } })
+      const site = await stage.site(v2, {
+        '/read': (session) => session.toJSON().data,
+        '/count': (session) => session.increment('count'),
+      })
+      const visitor = site.visitor()
+      visitor.jar.set('__Host-sid', token ?? '')
+      expect((await visitor.get('/read')).value).toEqual({ name: { first: 'Ada' } })
+      await visitor.get('/count')
+      expect(seen.every((from) => from === 0)).toBe(true)
+      seen.length = 0
+      expect((await visitor.get('/read')).value).toEqual({ name: { first: 'Ada' }, count: 1 })
+      expect(seen).toEqual([])
+      const v1 = stage.sessions({
+        migrate: { version: 1, up: (data) => data },
+        on: { invalid: ({ reason }) => void reasons.push(reason) },
+      })
+      expect((await v1.open(token)).toJSON().data).toEqual({})
+      expect(reasons).toEqual(['newer-version'])
+      expect((await visitor.get('/read')).value).toEqual({ name: { first: 'Ada' }, count: 1 })
+    },
+  )
 })
 
 describe('X8 types', () => {
-  eachStore(
+  itOn(
+    'two stores',
     'X8 Date, Map, Set, BigInt, URL, typed arrays and undefined come back as they were, by default',
     async (stage) => {
       const values = {

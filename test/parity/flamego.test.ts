@@ -6,10 +6,10 @@ import { nodeSession } from '../../src/adapters/node.ts'
 import { type CookieOptions, createSessions, jsonCodec, richCodec, type Transport } from '../../src/index.ts'
 import { headerTransport } from '../../src/transports/index.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore, onStore, type Stage } from '../fixtures/each-store.ts'
 import { visitorOf } from '../fixtures/express-app.ts'
 import { gate, settle } from '../fixtures/gate.ts'
 import { openRaw, serveHttp } from '../fixtures/servers.ts'
+import { itOn, type Stage } from '../fixtures/store-tests.ts'
 import { errorOf } from '../fixtures/visits.ts'
 import { withTimers } from './timers.ts'
 
@@ -43,7 +43,8 @@ describe('options', () => {
     }
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'L3 the cookie, the length of the id, the interval of the cleaning and an error function',
     async (stage) => {
       const errors: string[] = []
@@ -68,7 +69,8 @@ describe('options', () => {
     },
   )
 
-  eachStore(
+  itOn(
+    'two stores',
     'L3 functions that read and write the id: a transport of your own, told whether it was created',
     async (stage) => {
       const written: boolean[] = []
@@ -112,7 +114,7 @@ describe('the cookie', () => {
     return partsOf(cookies[0] ?? '')
   }
 
-  eachStore('L4 HttpOnly stays on whatever else is set, unless it is switched off', async (stage) => {
+  itOn('two stores', 'L4 HttpOnly stays on whatever else is set, unless it is switched off', async (stage) => {
     const others: CookieOptions[] = [
       {},
       { secure: true },
@@ -130,32 +132,36 @@ describe('the cookie', () => {
     expect((await set(stage, { httpOnly: false })).attributes).toEqual(['Path=/', 'Secure', 'SameSite=Lax'])
   })
 
-  eachStore('L5 name, path, domain, max-age, secure, http-only and same-site are emitted exactly', async (stage) => {
-    const cookie: CookieOptions = {
-      name: 'visit',
-      path: '/shop',
-      domain: 'shop.example',
-      maxAge: '90m',
-      sameSite: 'strict',
-    }
-    expect(await set(stage, cookie)).toEqual({
-      name: 'visit',
-      value: expect.stringMatching(/^[\w-]{43}$/),
-      attributes: [
-        'Max-Age=5400',
-        'Expires=Tue, 01 Jan 2030 01:30:00 GMT',
-        'Domain=shop.example',
-        'Path=/shop',
-        'Secure',
-        'HttpOnly',
-        'SameSite=Strict',
-      ],
-    })
-    const plain = await set(stage, { secure: false, httpOnly: false, sameSite: 'Lax' })
-    expect(plain).toMatchObject({ name: 'sid', attributes: ['Path=/', 'SameSite=Lax'] })
-  })
+  itOn(
+    'two stores',
+    'L5 name, path, domain, max-age, secure, http-only and same-site are emitted exactly',
+    async (stage) => {
+      const cookie: CookieOptions = {
+        name: 'visit',
+        path: '/shop',
+        domain: 'shop.example',
+        maxAge: '90m',
+        sameSite: 'strict',
+      }
+      expect(await set(stage, cookie)).toEqual({
+        name: 'visit',
+        value: expect.stringMatching(/^[\w-]{43}$/),
+        attributes: [
+          'Max-Age=5400',
+          'Expires=Tue, 01 Jan 2030 01:30:00 GMT',
+          'Domain=shop.example',
+          'Path=/shop',
+          'Secure',
+          'HttpOnly',
+          'SameSite=Strict',
+        ],
+      })
+      const plain = await set(stage, { secure: false, httpOnly: false, sameSite: 'Lax' })
+      expect(plain).toMatchObject({ name: 'sid', attributes: ['Path=/', 'SameSite=Lax'] })
+    },
+  )
 
-  eachStore('L6 Set-Cookie is sent for a new session and a new id, and for nothing else', async (stage) => {
+  itOn('two stores', 'L6 Set-Cookie is sent for a new session and a new id, and for nothing else', async (stage) => {
     const sessions = stage.sessions({ cookie: { maxAge: '1h' } })
     const site = await stage.site(sessions, {
       '/read': (session) => session.get('name'),
@@ -179,12 +185,12 @@ describe('the cookie', () => {
     expect(await set('/read')).toBe(0)
   })
 
-  eachStore('L7 without a max-age it is a cookie of the browser session', async (stage) => {
+  itOn('two stores', 'L7 without a max-age it is a cookie of the browser session', async (stage) => {
     const { attributes } = await set(stage, {})
     expect(attributes).toEqual(['Path=/', 'Secure', 'HttpOnly', 'SameSite=Lax'])
   })
 
-  eachStore('L8 the token travels in a header, both ways', async (stage) => {
+  itOn('two stores', 'L8 the token travels in a header, both ways', async (stage) => {
     const site = await stage.site(stage.sessions({ transport: headerTransport() }), {
       '/write': (session) => session.set('name', 'Ada'),
       '/read': (session) => session.get('name'),
@@ -203,7 +209,7 @@ describe('the cookie', () => {
     expect((await visitor.get('/read', { 'x-session-token': token })).value).toBeNull()
   })
 
-  eachStore('L9 length and alphabet of an id are checked before the store is asked', async (stage) => {
+  itOn('two stores', 'L9 length and alphabet of an id are checked before the store is asked', async (stage) => {
     const site = await stage.site(stage.sessions({ id: { bytes: 24 } }), {
       '/write': (session) => session.set('name', 'Ada'),
       '/read': (session) => session.get('name'),
@@ -232,7 +238,7 @@ describe('the cookie', () => {
     }
   })
 
-  eachStore('L9 a well-formed id that was never issued is not adopted', async (stage) => {
+  itOn('two stores', 'L9 a well-formed id that was never issued is not adopted', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, { '/write': (session) => session.set('name', 'Ada') })
     const planted = 'A'.repeat(43)
@@ -247,7 +253,7 @@ describe('the cookie', () => {
 })
 
 describe('the data', () => {
-  eachStore('L10 get, set, delete and flush; what only reads is not changed', async (stage) => {
+  itOn('two stores', 'L10 get, set, delete and flush; what only reads is not changed', async (stage) => {
     const site = await stage.site(stage.sessions(), {
       '/set': (session) => {
         session.set('name', 'Ada')
@@ -275,7 +281,7 @@ describe('the data', () => {
     expect((await visitor.get('/read')).value).toEqual([null, null, false, [], 0, false])
   })
 
-  eachStore('L11 a flash message arrives on the next access, once and only once', async (stage) => {
+  itOn('two stores', 'L11 a flash message arrives on the next access, once and only once', async (stage) => {
     const site = await stage.site(stage.sessions(), {
       '/leave': (session) => session.flash.set('notice', 'Saved'),
       '/elsewhere': () => 'nothing to do with messages',
@@ -293,7 +299,7 @@ describe('the data', () => {
     }
   })
 
-  eachStore('L11 a flash message has any type, and different ones on different routes', async (stage) => {
+  itOn('two stores', 'L11 a flash message has any type, and different ones on different routes', async (stage) => {
     const sessions = stage.sessions<
       object,
       { text: string; upload: { name: string; at: Date }; counts: Map<string, bigint> }
@@ -316,7 +322,8 @@ describe('the data', () => {
     expect((await visitor.get('/show')).value).toEqual([null, null, false, 'undefined'])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'L12 a flash message is not visible in the request that sets it; one that is shown now is, and only there',
     async (stage) => {
       const site = await stage.site(stage.sessions(), {
@@ -340,7 +347,7 @@ describe('the data', () => {
 })
 
 describe('deadlines', () => {
-  eachStore('L13 an unchanged request extends the deadline without rewriting the data', async (stage) => {
+  itOn('two stores', 'L13 an unchanged request extends the deadline without rewriting the data', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m', renewAfter: '3m' })
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('name', 'Ada'),
@@ -362,7 +369,7 @@ describe('deadlines', () => {
     expect((await visitor.get('/read')).value).toBe('Ada')
   })
 
-  eachStore('L14 an expired session reads as empty', async (stage) => {
+  itOn('two stores', 'L14 an expired session reads as empty', async (stage) => {
     const site = await stage.site(stage.sessions({ idleTimeout: '30m' }), {
       '/write': (session) => session.set('name', 'Ada'),
       '/read': (session) => [session.get('name'), session.isNew],
@@ -373,7 +380,8 @@ describe('deadlines', () => {
     expect((await visitor.get('/read')).value).toEqual([null, true])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'L14 cleaning up works at once and at its interval, takes only what is expired, and can be stopped',
     async (stage) => {
       const removed: number[] = []
@@ -408,7 +416,8 @@ describe('deadlines', () => {
     },
   )
 
-  eachStore(
+  itOn(
+    'two stores',
     'L15 what goes wrong in the background reaches the error function, and the sweeper goes on',
     async (stage) => {
       const failure = new Error('connection reset')
@@ -448,7 +457,7 @@ describe('encoding', () => {
     decode: (plain: unknown) => new Money(plain as bigint),
   }
 
-  eachStore('L16 the encoder and decoder are pluggable', async (stage) => {
+  itOn('every store', 'L16 the encoder and decoder are pluggable', async (stage) => {
     const inner = jsonCodec()
     const codec = {
       encode: (values: Parameters<typeof inner.encode>[0]) => `mine:${btoa(inner.encode(values))}`,
@@ -465,7 +474,7 @@ describe('encoding', () => {
     expect((await visitor.get('/read')).value).toBe('Ada')
   })
 
-  eachStore('L16 custom types are registered by name', async (stage) => {
+  itOn('every store', 'L16 custom types are registered by name', async (stage) => {
     const sessions = stage.sessions<{ price?: Money }>({ codec: richCodec({ types: [money] }) })
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('price', new Money(1995n)),
@@ -479,7 +488,7 @@ describe('encoding', () => {
     expect((await visitor.get('/read')).value).toEqual([true, '1995'])
   })
 
-  eachStore('L16 a failure to decode or encode tells where, and not what', async (stage) => {
+  itOn('every store', 'L16 a failure to decode or encode tells where, and not what', async (stage) => {
     const invalid: unknown[] = []
     const written = stage.sessions({ codec: richCodec({ types: [money] }) })
     const session = await written.open(null)
@@ -498,7 +507,7 @@ describe('encoding', () => {
 })
 
 describe('the life of an id', () => {
-  eachStore('L18 regenerate: new cookie, same data, old id dead', async (stage) => {
+  itOn('every store', 'L18 regenerate: new cookie, same data, old id dead', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('cart', ['tea']),
@@ -533,7 +542,7 @@ describe('the life of an id', () => {
     expect(await stage.records()).toHaveLength(1)
   })
 
-  onStore('file', 'L22 files lie two levels deep, private, and are replaced as a whole', async (stage) => {
+  itOn('file', 'L22 files lie two levels deep, private, and are replaced as a whole', async (stage) => {
     const directory = join(stage.folder, 'sessions')
     const sessions = stage.sessions()
     const session = await sessions.open(null)
@@ -563,7 +572,7 @@ describe('the life of an id', () => {
     expect(readdirSync(join(directory, '.tmp'))).toEqual([])
   })
 
-  onStore('file', 'L22 no id leads out of the directory', async (stage) => {
+  itOn('file', 'L22 no id leads out of the directory', async (stage) => {
     const site = await stage.site(stage.sessions(), { '/read': (session) => session.get('name') })
     const hostile = [
       `${'../'.repeat(14)}x`,
@@ -589,7 +598,7 @@ describe('the life of an id', () => {
     expect(readdirSync(join(stage.folder, 'sessions')).sort()).toEqual(['.tmp', '.users'])
   })
 
-  eachStore('L23 a handler reaches the store: exists, read, destroy, touch, clean up', async (stage) => {
+  itOn('two stores', 'L23 a handler reaches the store: exists, read, destroy, touch, clean up', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m' })
     const site = await stage.site(sessions, {
       '/write': (session, req) => {
@@ -658,12 +667,12 @@ describe('the life of an id', () => {
       return async () => (await sessions.list()).sessions.map(({ data }) => data)
     }
 
-    eachStore('L24 what a handler did that finishes all the same is stored', async (stage) => {
+    itOn('two stores', 'L24 what a handler did that finishes all the same is stored', async (stage) => {
       const stored = await cutShort(stage, (res) => res.end('too late'))
       await vi.waitFor(async () => expect(await stored()).toEqual([{ count: 2 }]), { timeout: 10_000 })
     })
 
-    eachStore('L24 what a handler did that never answers is not', async (stage) => {
+    itOn('two stores', 'L24 what a handler did that never answers is not', async (stage) => {
       const stored = await cutShort(stage, () => undefined)
       await settle(100)
       expect(await stored()).toEqual([{ count: 1 }])

@@ -1,14 +1,15 @@
 import { describe, expect } from 'vitest'
 import { SessionError, type SessionsOptions } from '../../src/index.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { meetingOf } from '../fixtures/gate.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { errorOf } from '../fixtures/visits.ts'
 
 const minute = 60_000
 
 describe('a session and its record', () => {
-  eachStore(
+  itOn(
+    'two stores',
     'F6 a session shows {id, data, created_at, expires_at} as JSON, and never whether it is modified',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '30m' })
@@ -32,7 +33,7 @@ describe('a session and its record', () => {
     },
   )
 
-  eachStore('F7 reading what is unknown or expired answers null', async (stage) => {
+  itOn('every store', 'F7 reading what is unknown or expired answers null', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m' })
     const session = await sessions.open(null)
     session.set('name', 'Ada')
@@ -49,7 +50,7 @@ describe('a session and its record', () => {
     expect(await sessions.open(token)).toMatchObject({ isNew: true })
   })
 
-  eachStore('F7 a failure of the system is an error, not an absence', async (stage) => {
+  itOn('every store', 'F7 a failure of the system is an error, not an absence', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('name', 'Ada'),
@@ -68,7 +69,7 @@ describe('a session and its record', () => {
     expect(await visitor.get('/read')).toMatchObject({ status: 200, value: 'Ada' })
   })
 
-  eachStore('F8 saving sets the deadline of the record, each time anew', async (stage) => {
+  itOn('every store', 'F8 saving sets the deadline of the record, each time anew', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m', absoluteTimeout: '40m' })
     const site = await stage.site(sessions, { '/add': (session) => session.increment('count') })
     const visitor = site.visitor()
@@ -83,7 +84,7 @@ describe('a session and its record', () => {
     expect((await stage.onlyRecord()).record.expiresAt).toBe(began + 40 * minute)
   })
 
-  eachStore('F9 ending a session twice is no error, by every way', async (stage) => {
+  itOn('every store', 'F9 ending a session twice is no error, by every way', async (stage) => {
     const sessions = stage.sessions()
     const session = await sessions.open(null)
     session.set('name', 'Ada')
@@ -101,7 +102,8 @@ describe('a session and its record', () => {
     expect(await stage.records()).toEqual([])
   })
 
-  eachStore(
+  itOn(
+    'every store',
     'F10 cleaning up removes what is expired, and nothing else',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '30m' })
@@ -128,29 +130,33 @@ describe('a session and its record', () => {
 })
 
 describe('the middleware', () => {
-  eachStore('F11 it loads before the handler and saves afterwards, and that only what is modified', async (stage) => {
-    const sessions = stage.sessions()
-    const site = await stage.site(sessions, {
-      '/write': (session) => session.set('name', 'Ada'),
-      '/read': (session) => session.get('name'),
-      '/nothing': () => 'nothing',
-    })
-    const visitor = site.visitor()
-    await visitor.get('/write')
-    expect(stage.store.calls.map(({ operation }) => operation)).toEqual(['create'])
-    stage.store.calls.length = 0
-    expect((await visitor.get('/read')).value).toBe('Ada')
-    await visitor.get('/nothing')
-    expect(stage.store.calls.map(({ operation }) => operation)).toEqual(['read', 'read'])
-    stage.store.calls.length = 0
-    await visitor.get('/write')
-    expect(stage.store.calls.map(({ operation }) => operation)).toEqual(['read', 'replace'])
-    stage.store.calls.length = 0
-    expect(await site.visitor().get('/read')).toMatchObject({ value: null, cookies: [] })
-    expect(stage.store.calls).toEqual([])
-  })
+  itOn(
+    'two stores',
+    'F11 it loads before the handler and saves afterwards, and that only what is modified',
+    async (stage) => {
+      const sessions = stage.sessions()
+      const site = await stage.site(sessions, {
+        '/write': (session) => session.set('name', 'Ada'),
+        '/read': (session) => session.get('name'),
+        '/nothing': () => 'nothing',
+      })
+      const visitor = site.visitor()
+      await visitor.get('/write')
+      expect(stage.store.calls.map(({ operation }) => operation)).toEqual(['create'])
+      stage.store.calls.length = 0
+      expect((await visitor.get('/read')).value).toBe('Ada')
+      await visitor.get('/nothing')
+      expect(stage.store.calls.map(({ operation }) => operation)).toEqual(['read', 'read'])
+      stage.store.calls.length = 0
+      await visitor.get('/write')
+      expect(stage.store.calls.map(({ operation }) => operation)).toEqual(['read', 'replace'])
+      stage.store.calls.length = 0
+      expect(await site.visitor().get('/read')).toMatchObject({ value: null, cookies: [] })
+      expect(stage.store.calls).toEqual([])
+    },
+  )
 
-  eachStore('F11 every attribute of the cookie is emitted', async (stage) => {
+  itOn('two stores', 'F11 every attribute of the cookie is emitted', async (stage) => {
     const cookie: SessionsOptions['cookie'] = {
       name: '__Secure-visit',
       domain: 'shop.example',
@@ -183,28 +189,33 @@ describe('the middleware', () => {
     })
   })
 
-  eachStore('F12 the current session is there without being passed along, each request its own', async (stage) => {
-    const sessions = stage.sessions<{ name?: string }>()
-    const nameNow = async () => {
-      await new Promise((resolve) => setImmediate(resolve))
-      return sessions.current().get('name')
-    }
-    const meet = meetingOf(2)
-    const site = await stage.site(sessions, {
-      '/write': (session, req) => session.set('name', String(req.query['name'])),
-      '/overlapping': async () => {
-        await meet()
-        return nameNow()
-      },
-    })
-    const [ada, bob] = [site.visitor(), site.visitor()]
-    await ada.get('/write?name=Ada')
-    await bob.get('/write?name=Bob')
-    const replies = await Promise.all([ada.get('/overlapping'), bob.get('/overlapping')])
-    expect(replies.map(({ value }) => value)).toEqual(['Ada', 'Bob'])
-  })
+  itOn(
+    'two stores',
+    'F12 the current session is there without being passed along, each request its own',
+    async (stage) => {
+      const sessions = stage.sessions<{ name?: string }>()
+      const nameNow = async () => {
+        await new Promise((resolve) => setImmediate(resolve))
+        return sessions.current().get('name')
+      }
+      const meet = meetingOf(2)
+      const site = await stage.site(sessions, {
+        '/write': (session, req) => session.set('name', String(req.query['name'])),
+        '/overlapping': async () => {
+          await meet()
+          return nameNow()
+        },
+      })
+      const [ada, bob] = [site.visitor(), site.visitor()]
+      await ada.get('/write?name=Ada')
+      await bob.get('/write?name=Bob')
+      const replies = await Promise.all([ada.get('/overlapping'), bob.get('/overlapping')])
+      expect(replies.map(({ value }) => value)).toEqual(['Ada', 'Bob'])
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'F12 outside of a request there is no current session: an error with a code, or undefined',
     async (stage) => {
       const sessions = stage.sessions()
@@ -217,7 +228,7 @@ describe('the middleware', () => {
 })
 
 describe('the data', () => {
-  eachStore('F13 get, set, delete, clear and the modified flag', async (stage) => {
+  itOn('two stores', 'F13 get, set, delete, clear and the modified flag', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/set': (session) => {
@@ -245,7 +256,7 @@ describe('the data', () => {
     expect((await visitor.get('/read')).value).toEqual([[], null, false])
   })
 
-  eachStore('F14 isExpired goes by the clock that was handed in, to the millisecond', async (stage) => {
+  itOn('two stores', 'F14 isExpired goes by the clock that was handed in, to the millisecond', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m' })
     const session = await sessions.open(null)
     session.set('name', 'Ada')
@@ -258,7 +269,7 @@ describe('the data', () => {
     expect(opened.isExpired()).toBe(true)
   })
 
-  eachStore('F15 clear and save leave no data behind', async (stage) => {
+  itOn('two stores', 'F15 clear and save leave no data behind', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('name', 'Ada Lovelace'),
@@ -275,7 +286,7 @@ describe('the data', () => {
     expect((await stage.onlyRecord()).record.payload).not.toContain('Lovelace')
   })
 
-  eachStore('F15 logging out removes the record and expires the cookie', async (stage) => {
+  itOn('two stores', 'F15 logging out removes the record and expires the cookie', async (stage) => {
     const sessions = stage.sessions({ cookie: { sameSite: 'strict' } })
     const site = await stage.site(sessions, {
       '/login': (session) => session.login('ada'),
@@ -296,7 +307,7 @@ describe('the data', () => {
     expect((await visitor.get('/who')).value).toBeNull()
   })
 
-  eachStore('F16 a tampered cookie is a new, empty session, not an error', async (stage) => {
+  itOn('every store', 'F16 a tampered cookie is a new, empty session, not an error', async (stage) => {
     const reasons: string[] = []
     const sessions = stage.sessions({ on: { invalid: ({ reason }) => void reasons.push(reason) } })
     const site = await stage.site(sessions, {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type CookieOptions, createSessions, type Store, type StoredRecord } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore, storeCases } from '../../src/testing/index.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore, type Stage } from '../fixtures/each-store.ts'
 import { siteOf } from '../fixtures/express-app.ts'
+import { itOn, type Stage } from '../fixtures/store-tests.ts'
 import { errorOf } from '../fixtures/visits.ts'
 
 const minute = 60_000
@@ -72,28 +72,32 @@ describe('a provider of your own', () => {
 })
 
 describe('the start of a session', () => {
-  eachStore('D3 an empty, short or placeholder secret is refused at construction, and not repeated', async (stage) => {
-    const bad: (string | string[])[] = [
-      '',
-      'short',
-      secret.slice(0, 31),
-      ' '.repeat(32),
-      'abc'.repeat(12),
-      'keyboard cat keyboard cat keyboard cat',
-      'change-me-0123456789-abcdefghijkl',
-      [],
-      [secret, ''],
-      [secret, secret],
-    ]
-    for (const each of bad) {
-      const error = await errorOf(() => stage.sessions({ secret: each }))
-      expect(error, JSON.stringify(each)).toMatchObject({ code: 'CONFIG_INVALID' })
-      for (const text of [each].flat()) if (text !== '') expect(String(error)).not.toContain(text)
-    }
-    for (const good of [secret, [secret, `${secret} of last year`], undefined]) {
-      expect(await (await stage.sessions({ secret: good }).open(null)).isNew).toBe(true)
-    }
-  })
+  itOn(
+    'every store',
+    'D3 an empty, short or placeholder secret is refused at construction, and not repeated',
+    async (stage) => {
+      const bad: (string | string[])[] = [
+        '',
+        'short',
+        secret.slice(0, 31),
+        ' '.repeat(32),
+        'abc'.repeat(12),
+        'keyboard cat keyboard cat keyboard cat',
+        'change-me-0123456789-abcdefghijkl',
+        [],
+        [secret, ''],
+        [secret, secret],
+      ]
+      for (const each of bad) {
+        const error = await errorOf(() => stage.sessions({ secret: each }))
+        expect(error, JSON.stringify(each)).toMatchObject({ code: 'CONFIG_INVALID' })
+        for (const text of [each].flat()) if (text !== '') expect(String(error)).not.toContain(text)
+      }
+      for (const good of [secret, [secret, `${secret} of last year`], undefined]) {
+        expect(await (await stage.sessions({ secret: good }).open(null)).isNew).toBe(true)
+      }
+    },
+  )
 
   const start = (stage: Stage, idleTimeout = '30m') => {
     const events: string[] = []
@@ -113,7 +117,7 @@ describe('the start of a session', () => {
     return { sessions, site, events }
   }
 
-  eachStore('D4 without a cookie it is new; with a valid one it is restored', async (stage) => {
+  itOn('two stores', 'D4 without a cookie it is new; with a valid one it is restored', async (stage) => {
     const { site, events } = start(stage)
     const visitor = (await site).visitor()
     expect((await visitor.get('/')).value).toEqual([true, null])
@@ -122,7 +126,7 @@ describe('the start of a session', () => {
     expect(events).toEqual(['created'])
   })
 
-  eachStore('D4 missing in the store it is new, with an event', async (stage) => {
+  itOn('two stores', 'D4 missing in the store it is new, with an event', async (stage) => {
     const { site, events } = start(stage)
     const visitor = (await site).visitor()
     await visitor.get('/write')
@@ -134,7 +138,7 @@ describe('the start of a session', () => {
     expect(visitor.jar.get('__Host-sid')).not.toBe(old)
   })
 
-  eachStore('D4 expired it is new, with an event', async (stage) => {
+  itOn('two stores', 'D4 expired it is new, with an event', async (stage) => {
     const { site, events } = start(stage)
     const visitor = (await site).visitor()
     await visitor.get('/write')
@@ -146,7 +150,7 @@ describe('the start of a session', () => {
     expect(visitor.jar.get('__Host-sid')).not.toBe(old)
   })
 
-  eachStore('D4 beyond its absolute deadline it is new, with an event', async (stage) => {
+  itOn('two stores', 'D4 beyond its absolute deadline it is new, with an event', async (stage) => {
     const { site, events } = start(stage)
     const visitor = (await site).visitor()
     await visitor.get('/write')
@@ -159,7 +163,8 @@ describe('the start of a session', () => {
     expect(events).toEqual(['created', 'invalid: unknown'])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'D4 beyond an absolute deadline that its record did not know of it is new, with an event',
     async (stage) => {
       const { sessions } = start(stage)
@@ -176,30 +181,35 @@ describe('the start of a session', () => {
 })
 
 describe('the cookie', () => {
-  eachStore('D6 HttpOnly is always there unless switched off; Secure goes by the configuration', async (stage) => {
-    const attributes = async (cookie: CookieOptions) => {
-      const site = await stage.site(stage.sessions({ cookie }), {
-        '/': (session) => session.set('name', 'Ada'),
-        '/regenerate': (session) => session.regenerate(),
-        '/destroy': (session) => session.destroy(),
-      })
-      const visitor = site.visitor()
-      const lines = [await visitor.get('/'), await visitor.get('/regenerate'), await visitor.get('/destroy')]
-      return lines.map(({ cookies }) => {
-        const { attributes } = partsOf(cookies[0] ?? '')
-        return `${attributes.includes('HttpOnly') ? 'HttpOnly' : ''} ${attributes.includes('Secure') ? 'Secure' : ''}`.trim()
-      })
-    }
-    const three = (text: string) => [text, text, text]
-    expect(await attributes({})).toEqual(three('HttpOnly Secure'))
-    expect(await attributes({ secure: true })).toEqual(three('HttpOnly Secure'))
-    expect(await attributes({ secure: false })).toEqual(three('HttpOnly'))
-    expect(await attributes({ secure: 'auto' })).toEqual(three('HttpOnly'))
-    expect(await attributes({ httpOnly: false })).toEqual(three('Secure'))
-    expect(await attributes({ secure: false, httpOnly: false })).toEqual(three(''))
-  })
+  itOn(
+    'two stores',
+    'D6 HttpOnly is always there unless switched off; Secure goes by the configuration',
+    async (stage) => {
+      const attributes = async (cookie: CookieOptions) => {
+        const site = await stage.site(stage.sessions({ cookie }), {
+          '/': (session) => session.set('name', 'Ada'),
+          '/regenerate': (session) => session.regenerate(),
+          '/destroy': (session) => session.destroy(),
+        })
+        const visitor = site.visitor()
+        const lines = [await visitor.get('/'), await visitor.get('/regenerate'), await visitor.get('/destroy')]
+        return lines.map(({ cookies }) => {
+          const { attributes } = partsOf(cookies[0] ?? '')
+          return `${attributes.includes('HttpOnly') ? 'HttpOnly' : ''} ${attributes.includes('Secure') ? 'Secure' : ''}`.trim()
+        })
+      }
+      const three = (text: string) => [text, text, text]
+      expect(await attributes({})).toEqual(three('HttpOnly Secure'))
+      expect(await attributes({ secure: true })).toEqual(three('HttpOnly Secure'))
+      expect(await attributes({ secure: false })).toEqual(three('HttpOnly'))
+      expect(await attributes({ secure: 'auto' })).toEqual(three('HttpOnly'))
+      expect(await attributes({ httpOnly: false })).toEqual(three('Secure'))
+      expect(await attributes({ secure: false, httpOnly: false })).toEqual(three(''))
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'D7 of several cookies the one that is live counts, wherever it stands; of two live ones neither',
     async (stage) => {
       const conflicts: number[] = []
@@ -235,7 +245,7 @@ describe('the cookie', () => {
 })
 
 describe('the id', () => {
-  eachStore('D8 it has at least 128 bits, 256 by default', async (stage) => {
+  itOn('two stores', 'D8 it has at least 128 bits, 256 by default', async (stage) => {
     const tokenOf = async (id: { bytes?: number }) => {
       const sessions = stage.sessions({ id })
       const session = await sessions.open(null)
@@ -259,7 +269,7 @@ describe('the id', () => {
     }
   })
 
-  eachStore('D9 an id that is taken is drawn again, three times at most', async (stage) => {
+  itOn('every store', 'D9 an id that is taken is drawn again, three times at most', async (stage) => {
     const drawn: string[] = []
     // Two are drawn at construction, to see that they differ.
     const script = ['x', 'y'].map((letter) => letter.repeat(32))
@@ -293,7 +303,7 @@ describe('the id', () => {
 })
 
 describe('a session that is there', () => {
-  eachStore('D10 refresh is regenerate: another id, the same session', async (stage) => {
+  itOn('two stores', 'D10 refresh is regenerate: another id, the same session', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/login': (session) => {
@@ -323,23 +333,27 @@ describe('a session that is there', () => {
     expect(await sessions.open(old)).toMatchObject({ isNew: true, userId: undefined })
   })
 
-  eachStore('D11 destroy removes the record and the cookie; without a cookie it does nothing', async (stage) => {
-    const site = await stage.site(stage.sessions(), {
-      '/write': (session) => session.set('name', 'Ada'),
-      '/destroy': (session) => session.destroy(),
-    })
-    const visitor = site.visitor()
-    await visitor.get('/write')
-    const { cookies } = await visitor.get('/destroy')
-    expect(cookies).toEqual([expect.stringMatching(/^__Host-sid=; Max-Age=0; /)])
-    expect(await stage.records()).toEqual([])
-    stage.store.calls.length = 0
-    const nobody = await site.visitor().get('/destroy')
-    expect(nobody).toMatchObject({ status: 200, cookies: [] })
-    expect(stage.store.calls).toEqual([])
-  })
+  itOn(
+    'two stores',
+    'D11 destroy removes the record and the cookie; without a cookie it does nothing',
+    async (stage) => {
+      const site = await stage.site(stage.sessions(), {
+        '/write': (session) => session.set('name', 'Ada'),
+        '/destroy': (session) => session.destroy(),
+      })
+      const visitor = site.visitor()
+      await visitor.get('/write')
+      const { cookies } = await visitor.get('/destroy')
+      expect(cookies).toEqual([expect.stringMatching(/^__Host-sid=; Max-Age=0; /)])
+      expect(await stage.records()).toEqual([])
+      stage.store.calls.length = 0
+      const nobody = await site.visitor().get('/destroy')
+      expect(nobody).toMatchObject({ status: 200, cookies: [] })
+      expect(stage.store.calls).toEqual([])
+    },
+  )
 
-  eachStore('D12 touch extends the deadline of the record, however young it is', async (stage) => {
+  itOn('every store', 'D12 touch extends the deadline of the record, however young it is', async (stage) => {
     const site = await stage.site(stage.sessions({ idleTimeout: '30m' }), {
       '/write': (session) => session.set('name', 'Ada'),
       '/read': (session) => session.get('name'),
@@ -355,7 +369,7 @@ describe('a session that is there', () => {
     expect((await stage.onlyRecord()).record).toEqual({ ...record, expiresAt: stage.clock() + 30 * minute })
   })
 
-  eachStore('D16 changes persist without a further call, those made in place too', async (stage) => {
+  itOn('two stores', 'D16 changes persist without a further call, those made in place too', async (stage) => {
     const sessions = stage.sessions<{ name?: string; cart?: { lines: string[] }; seen?: Set<number> }>()
     const site = await stage.site(sessions, {
       '/write': (session) => {
@@ -376,7 +390,7 @@ describe('a session that is there', () => {
     expect((await visitor.get('/read')).value).toEqual(['Ada', ['tea', 'milk'], [1, 2]])
   })
 
-  eachStore('D16 save stores at once', async (stage) => {
+  itOn('two stores', 'D16 save stores at once', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('step', 1),

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { webSession } from '../../src/adapters/web.ts'
 import { createSessions, type SessionEvents, type SessionsOptions } from '../../src/index.ts'
 import { faultyStore, memoryStore } from '../../src/testing/index.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
 import { headerValues, type RawAnswer, type RawSite, rawSite } from '../fixtures/raw-server.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { shown, tokenWith, visit } from '../fixtures/visits.ts'
 import { hostileCookies } from './hostile-cookies.ts'
 
@@ -206,7 +206,7 @@ describe('several session cookies', () => {
 })
 
 describe('an invalid cookie', () => {
-  eachStore('SEC-29 is reported and not cleared by a read, so that a newer one survives', async (stage) => {
+  itOn('two stores', 'SEC-29 is reported and not cleared by a read, so that a newer one survives', async (stage) => {
     const reasons: string[] = []
     const sessions = stage.sessions({ on: { invalid: ({ reason }) => reasons.push(reason) } })
     const site = await stage.site(sessions, {

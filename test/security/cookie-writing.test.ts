@@ -3,9 +3,9 @@ import { createSessions, type SessionsOptions } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
 import { cookieTransport, firstOf, headerTransport } from '../../src/transports/index.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
 import { headerValues, rawSite } from '../fixtures/raw-server.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { shown, tokenWith } from '../fixtures/visits.ts'
 
 const closing: { close(): unknown }[] = []
@@ -308,7 +308,8 @@ describe('where a token may come from', () => {
     expect((await both.ask('/read', `X-Session-Token: ${known}`)).vary).toEqual(['Cookie, x-session-token'])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-25 a cookie that is sent beyond its Max-Age is nothing: the server does not rely on it',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '20m', absoluteTimeout: '1h', cookie: { maxAge: '1h' } })

@@ -2,8 +2,8 @@ import { CookieJar } from 'tough-cookie'
 import { describe, expect, it } from 'vitest'
 import { createSessions, type Session } from '../../src/index.ts'
 import { manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { cookiesOf, exchangeWith } from '../fixtures/exchange.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { commitAll, openTimes, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
@@ -21,7 +21,7 @@ describe('a new token', () => {
       session.set('later', true)
     },
   })) {
-    eachStore(`SEC-33 ${verb}: the old token is nothing at once, the new one has the data`, async (stage) => {
+    itOn('two stores', `SEC-33 ${verb}: the old token is nothing at once, the new one has the data`, async (stage) => {
       const sessions = stage.sessions()
       const old = await tokenWith(sessions, { name: 'Ada' })
       const fresh = await tokenAfter(sessions, await moved(old))
@@ -47,7 +47,7 @@ describe('a new token', () => {
     })
   }
 
-  eachStore('SEC-33 a token that was planted before the sign-in leads nowhere after it', async (stage) => {
+  itOn('two stores', 'SEC-33 a token that was planted before the sign-in leads nowhere after it', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/begin': (session) => session.set('planted', 'by the attacker'),
@@ -67,7 +67,7 @@ describe('a new token', () => {
     expect([...attacker.jar]).toEqual(planted)
   })
 
-  eachStore('SEC-33 the sign-in that was answered with an error has moved nothing', async (stage) => {
+  itOn('two stores', 'SEC-33 the sign-in that was answered with an error has moved nothing', async (stage) => {
     const sessions = stage.sessions()
     const token = await tokenWith(sessions, { name: 'Ada' })
     const session = await sessions.open(token)
@@ -77,38 +77,46 @@ describe('a new token', () => {
     expect([after.isNew, after.userId, after.authenticatedAt]).toEqual([false, undefined, undefined])
   })
 
-  eachStore('SEC-34 regenerated every minute, a session still ends at its absolute deadline', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '10m', absoluteTimeout: '30m' })
-    let token = await tokenWith(sessions, { name: 'Ada' })
-    const { createdAt } = await sessions.open(token)
-    for (let minutes = 1; minutes < 30; minutes++) {
-      stage.clock.advance(minute)
-      const session = await sessions.open(token)
-      expect([session.createdAt, session.get('name')]).toEqual([createdAt, 'Ada'])
-      session.regenerate()
-      token = await tokenAfter(sessions, session)
-    }
-    stage.clock.advance(minute - 1)
-    expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
-    stage.clock.advance(1)
-    expect(await shown(sessions, token)).toBeNull()
-  })
+  itOn(
+    'two stores',
+    'SEC-34 regenerated every minute, a session still ends at its absolute deadline',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '10m', absoluteTimeout: '30m' })
+      let token = await tokenWith(sessions, { name: 'Ada' })
+      const { createdAt } = await sessions.open(token)
+      for (let minutes = 1; minutes < 30; minutes++) {
+        stage.clock.advance(minute)
+        const session = await sessions.open(token)
+        expect([session.createdAt, session.get('name')]).toEqual([createdAt, 'Ada'])
+        session.regenerate()
+        token = await tokenAfter(sessions, session)
+      }
+      stage.clock.advance(minute - 1)
+      expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
+      stage.clock.advance(1)
+      expect(await shown(sessions, token)).toBeNull()
+    },
+  )
 
-  eachStore('SEC-34 neither does automatic rotation extend it, nor a rotation in every request', async (stage) => {
-    const sessions = stage.sessions({ idleTimeout: '10m', absoluteTimeout: '30m', rotateEvery: 1 })
-    let token = await tokenWith(sessions, { name: 'Ada' })
-    const seen = new Set([token])
-    for (let minutes = 1; minutes < 30; minutes++) {
-      stage.clock.advance(minute)
-      token = (await visit(sessions, token, () => undefined)).token ?? ''
-      seen.add(token)
-    }
-    expect(seen.size).toBe(30)
-    stage.clock.advance(minute - 1)
-    expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
-    stage.clock.advance(1)
-    for (const each of seen) expect(await shown(sessions, each)).toBeNull()
-  })
+  itOn(
+    'two stores',
+    'SEC-34 neither does automatic rotation extend it, nor a rotation in every request',
+    async (stage) => {
+      const sessions = stage.sessions({ idleTimeout: '10m', absoluteTimeout: '30m', rotateEvery: 1 })
+      let token = await tokenWith(sessions, { name: 'Ada' })
+      const seen = new Set([token])
+      for (let minutes = 1; minutes < 30; minutes++) {
+        stage.clock.advance(minute)
+        token = (await visit(sessions, token, () => undefined)).token ?? ''
+        seen.add(token)
+      }
+      expect(seen.size).toBe(30)
+      stage.clock.advance(minute - 1)
+      expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
+      stage.clock.advance(1)
+      for (const each of seen) expect(await shown(sessions, each)).toBeNull()
+    },
+  )
 
   it('SEC-35 the owner can be set by login alone, and every login moves', async () => {
     const sessions = createSessions()
@@ -140,7 +148,8 @@ describe('a new token', () => {
 })
 
 describe('concurrent moves', () => {
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-36 of fifty parallel regenerates on two nodes one wins, and the others set no cookie',
     async (stage) => {
       const nodes = [stage.sessions(), stage.sessions()]
@@ -162,23 +171,28 @@ describe('concurrent moves', () => {
     },
   )
 
-  eachStore('SEC-36 fifty parallel requests at an automatic rotation all go on in one session', async (stage) => {
-    const nodes = [1, 2].map(() => stage.sessions({ rotateEvery: '1m' }))
-    const [sessions = stage.sessions()] = nodes
-    const token = await tokenWith(sessions, { name: 'Ada' })
-    stage.clock.advance(minute)
-    const opened = await openTimes(50, nodes, token)
-    for (const { session } of opened.slice(0, 25)) session.increment('count')
-    const done = await commitAll(opened)
-    const issued = new Set(done.map((each) => each.token))
-    expect(issued.size).toBe(1)
-    expect(issued).not.toContain(null)
-    const [successor = null] = issued
-    expect(await shown(sessions, successor)).toEqual({ name: 'Ada', count: 25 })
-    expect((await sessions.list()).sessions).toHaveLength(1)
-  })
+  itOn(
+    'two stores',
+    'SEC-36 fifty parallel requests at an automatic rotation all go on in one session',
+    async (stage) => {
+      const nodes = [1, 2].map(() => stage.sessions({ rotateEvery: '1m' }))
+      const [sessions = stage.sessions()] = nodes
+      const token = await tokenWith(sessions, { name: 'Ada' })
+      stage.clock.advance(minute)
+      const opened = await openTimes(50, nodes, token)
+      for (const { session } of opened.slice(0, 25)) session.increment('count')
+      const done = await commitAll(opened)
+      const issued = new Set(done.map((each) => each.token))
+      expect(issued.size).toBe(1)
+      expect(issued).not.toContain(null)
+      const [successor = null] = issued
+      expect(await shown(sessions, successor)).toEqual({ name: 'Ada', count: 25 })
+      expect((await sessions.list()).sessions).toHaveLength(1)
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-36 of parallel sign-ins of one form every one succeeds, and the browser holds a live one',
     async (stage) => {
       const nodes = [stage.sessions(), stage.sessions()]
@@ -225,7 +239,7 @@ describe('concurrent moves', () => {
 })
 
 describe('what a sign-in carries over', () => {
-  eachStore('SEC-37 all of an anonymous session, or only what is named', async (stage) => {
+  itOn('two stores', 'SEC-37 all of an anonymous session, or only what is named', async (stage) => {
     const sessions = stage.sessions()
     const rows = [
       [undefined, { cart: ['hat'], planted: 'evil', __proto__x: 1 }],
@@ -243,7 +257,8 @@ describe('what a sign-in carries over', () => {
     }
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-37 of a message that was planted before, nothing is left after a sign-in that names what to keep',
     async (stage) => {
       const sessions = stage.sessions()
@@ -261,7 +276,7 @@ describe('what a sign-in carries over', () => {
     },
   )
 
-  eachStore('SEC-37 nothing of another user that is not named', async (stage) => {
+  itOn('two stores', 'SEC-37 nothing of another user that is not named', async (stage) => {
     const sessions = stage.sessions()
     for (const [keep, expected] of [
       [undefined, {}],
@@ -279,7 +294,7 @@ describe('what a sign-in carries over', () => {
     }
   })
 
-  eachStore('SEC-37 what is dropped stays dropped when another request wrote it meanwhile', async (stage) => {
+  itOn('two stores', 'SEC-37 what is dropped stays dropped when another request wrote it meanwhile', async (stage) => {
     const [sessions, other] = [stage.sessions(), stage.sessions()]
     const token = await tokenWith(sessions, { cart: ['hat'] })
     const session = await sessions.open(token)
@@ -293,7 +308,8 @@ describe('what a sign-in carries over', () => {
 })
 
 describe('the time of the sign-in', () => {
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-39 is that of the last login, survives new tokens, and starts a new absolute lifetime',
     async (stage) => {
       const sessions = stage.sessions({ idleTimeout: '2h', absoluteTimeout: '3h' })

@@ -2,34 +2,38 @@ import { describe, expect, it } from 'vitest'
 import { webSession } from '../../src/adapters/web.ts'
 import { createSessions, type Session, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
 
 describe('visitors who leave nothing', () => {
-  eachStore('SEC-51 ten thousand anonymous reads leave no record, no cookie and no store call', async (stage) => {
-    const created: unknown[] = []
-    const sessions = stage.sessions({ on: { created: (event) => created.push(event) } })
-    const handle = webSession(sessions, (request) => {
-      const session = sessions.of(request)
-      const facts = [
-        session.get('cart'),
-        session.has('cart'),
-        session.userId,
-        session.isNew,
-        session.id,
-        session.keys(),
-      ]
-      return Response.json([facts, session.flash.get('notice'), session.flash.all(), session.expiresAt])
-    })
-    for (let count = 0; count < 10_000; count++) {
-      const response = await handle(new Request('https://example.org/'))
-      if (response.status !== 200 || response.headers.getSetCookie().length > 0) throw new Error('not a plain read')
-    }
-    expect([[...stage.store.calls], created, await stage.records()]).toEqual([[], [], []])
-  })
+  itOn(
+    'two stores',
+    'SEC-51 ten thousand anonymous reads leave no record, no cookie and no store call',
+    async (stage) => {
+      const created: unknown[] = []
+      const sessions = stage.sessions({ on: { created: (event) => created.push(event) } })
+      const handle = webSession(sessions, (request) => {
+        const session = sessions.of(request)
+        const facts = [
+          session.get('cart'),
+          session.has('cart'),
+          session.userId,
+          session.isNew,
+          session.id,
+          session.keys(),
+        ]
+        return Response.json([facts, session.flash.get('notice'), session.flash.all(), session.expiresAt])
+      })
+      for (let count = 0; count < 10_000; count++) {
+        const response = await handle(new Request('https://example.org/'))
+        if (response.status !== 200 || response.headers.getSetCookie().length > 0) throw new Error('not a plain read')
+      }
+      expect([[...stage.store.calls], created, await stage.records()]).toEqual([[], [], []])
+    },
+  )
 
   it.each<[string, (session: Session) => unknown]>([
     ['touch', (session) => session.touch()],
@@ -125,7 +129,7 @@ describe('limits', () => {
     }
   })
 
-  eachStore('SEC-54 an anonymous session idles out sooner, until somebody signs in', async (stage) => {
+  itOn('two stores', 'SEC-54 an anonymous session idles out sooner, until somebody signs in', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m', limits: { anonymousIdleTimeout: '5m' } })
     const begun = stage.clock()
     const token = await tokenWith(sessions, { cart: [] })
@@ -143,7 +147,7 @@ describe('limits', () => {
     expect(await shown(sessions, other)).toBeNull()
   })
 
-  eachStore('SEC-54 limits.create decides about each new session, and about nothing else', async (stage) => {
+  itOn('two stores', 'SEC-54 limits.create decides about each new session, and about nothing else', async (stage) => {
     const asked: (string | null | undefined)[] = []
     const events: SessionEvents['limit'][] = []
     const budget = new Map<string, number>()

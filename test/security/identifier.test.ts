@@ -6,8 +6,8 @@ import { fromBase64Url } from '../../src/crypto/base64url.ts'
 import { secureRandom } from '../../src/crypto/random.ts'
 import { createSessions, type Session, type SessionsOptions } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore, onStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { errorOf, shown, tokenWith, visit } from '../fixtures/visits.ts'
 
 const secret = 'Zm9yIHRlc3RzIG9ubHk6IDMyIHJhbmRvbSBieXRlcw'
@@ -159,7 +159,7 @@ describe('the configuration of ids', () => {
 })
 
 describe('what a client presents', () => {
-  eachStore('SEC-05 a token that was never issued does not become one', async (stage) => {
+  itOn('two stores', 'SEC-05 a token that was never issued does not become one', async (stage) => {
     const sessions = stage.sessions()
     const site = await stage.site(sessions, {
       '/write': (session) => session.set('name', 'Ada'),
@@ -183,7 +183,7 @@ describe('what a client presents', () => {
     expect(keys).not.toContain(sent)
   })
 
-  eachStore('SEC-05 a token that has expired or was retired is not issued again', async (stage) => {
+  itOn('two stores', 'SEC-05 a token that has expired or was retired is not issued again', async (stage) => {
     const sessions = stage.sessions({ idleTimeout: '30m' })
     const expired = await tokenWith(sessions, { name: 'Ada' })
     stage.clock.advance(30 * 60_000)
@@ -227,31 +227,35 @@ describe('what a client presents', () => {
     expect(await shown(sessions, token)).toEqual({ name: 'Ada' })
   })
 
-  eachStore('SEC-07 a token that is taken is drawn again, three times, and what was there stays', async (stage) => {
-    const queue: string[] = []
-    const draw = () => queue.shift() ?? crypto.randomUUID()
-    const sessions = stage.sessions({ id: { generate: draw } })
-    const taken = await tokenWith(sessions, { name: 'Ada' })
-    queue.push(taken, taken, 'a-third-token-that-is-free')
-    const other = await tokenWith(sessions, { name: 'Bob' })
-    expect(other).toBe('a-third-token-that-is-free')
-    queue.push(taken, other, taken)
-    const session = await sessions.open(null)
-    session.set('name', 'Eve')
-    await expect(sessions.commit(session)).rejects.toMatchObject({ code: 'ID_COLLISION' })
-    expect(await shown(sessions, taken)).toEqual({ name: 'Ada' })
-    expect(await shown(sessions, other)).toEqual({ name: 'Bob' })
-    queue.push(other, taken, taken)
-    await expect(visit(sessions, taken, (each) => each.regenerate())).rejects.toMatchObject({ code: 'ID_COLLISION' })
-    expect(await shown(sessions, taken)).toEqual({ name: 'Ada' })
-    expect(await stage.records()).toHaveLength(2)
-  })
+  itOn(
+    'two stores',
+    'SEC-07 a token that is taken is drawn again, three times, and what was there stays',
+    async (stage) => {
+      const queue: string[] = []
+      const draw = () => queue.shift() ?? crypto.randomUUID()
+      const sessions = stage.sessions({ id: { generate: draw } })
+      const taken = await tokenWith(sessions, { name: 'Ada' })
+      queue.push(taken, taken, 'a-third-token-that-is-free')
+      const other = await tokenWith(sessions, { name: 'Bob' })
+      expect(other).toBe('a-third-token-that-is-free')
+      queue.push(taken, other, taken)
+      const session = await sessions.open(null)
+      session.set('name', 'Eve')
+      await expect(sessions.commit(session)).rejects.toMatchObject({ code: 'ID_COLLISION' })
+      expect(await shown(sessions, taken)).toEqual({ name: 'Ada' })
+      expect(await shown(sessions, other)).toEqual({ name: 'Bob' })
+      queue.push(other, taken, taken)
+      await expect(visit(sessions, taken, (each) => each.regenerate())).rejects.toMatchObject({ code: 'ID_COLLISION' })
+      expect(await shown(sessions, taken)).toEqual({ name: 'Ada' })
+      expect(await stage.records()).toHaveLength(2)
+    },
+  )
 })
 
 describe('at rest', () => {
   for (const options of [{}, { secret }, { secret, rotateEvery: '1h' }] as const) {
     const named = Object.keys(options).join(', ') || 'no options'
-    eachStore(`SEC-08 with ${named} the store has no token, and what it has opens nothing`, async (stage) => {
+    itOn('two stores', `SEC-08 with ${named} the store has no token, and what it has opens nothing`, async (stage) => {
       const sessions = stage.sessions(options)
       const tokens = [await tokenWith(sessions, { name: 'Ada' })]
       const next = async (work: (session: Session) => unknown) => {
@@ -313,7 +317,7 @@ describe('at rest', () => {
     expect(faults).toEqual([])
   })
 
-  onStore(
+  itOn(
     'memory',
     'SEC-10 a key in another case is another key, and a token in another case another token',
     async (stage) => {

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSessions, jsonCodec, richCodec, type Session, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, memoryStore } from '../../src/testing/index.ts'
-import { eachStore, onStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 describe('serialisation', () => {
@@ -126,40 +126,44 @@ const awkward = [
 const anyKey = fc.oneof(fc.constantFrom(...awkward), fc.string({ unit: 'binary', maxLength: 20 }))
 
 describe('user data', () => {
-  eachStore('SEC-57 every key is a key: it is stored, read, changed and removed like any other', async (stage) => {
-    const sessions = stage.sessions({ limits: { recordBytes: 1_000_000 } })
-    const before = Object.getOwnPropertyNames(Object.prototype)
-    let token = await tokenWith(sessions, { first: true })
-    for (const key of awkward) {
-      const { token: issued } = await visit(sessions, token, (session) => {
-        expect([session.has(key), session.get(key), session.delete(key)], key).toEqual([false, undefined, undefined])
-        session.set(key, { own: key })
-        session.flash.set(key, [key])
-        expect([session.has(key), session.get(key)]).toEqual([true, { own: key }])
-      })
-      expect(issued).toBeNull()
-      await visit(sessions, token, (session) => {
-        expect([session.get(key), session.flash.peek(key)], key).toEqual([{ own: key }, [key]])
-        expect(session.flash.get(key)).toEqual([key])
-        expect(session.update(key, (value) => [value])).toEqual([{ own: key }])
-        session.push(key, 'more')
-        expect([session.id.length, session.isNew, typeof session.save]).toEqual([16, false, 'function'])
-      })
-      const session = await sessions.open(token)
-      expect([session.get(key), session.flash.peek(key)], key).toEqual([[{ own: key }, 'more'], undefined])
-      expect([...session.keys()].sort()).toEqual(['first', key].sort())
-      expect(Object.keys(session.toJSON().data).sort()).toEqual(['first', key].sort())
-      expect(session.delete(key)).toEqual([{ own: key }, 'more'])
-      // Half a character is a key, but no name of somebody: databases would take it for another.
-      const user = `user ${key.replaceAll(/\p{Cs}/gu, '?')}`
-      session.login(user, { keep: ['first', key] })
-      token = await tokenAfter(sessions, session)
-      expect((await sessions.open(token)).userId).toBe(user)
-      expect(await shown(sessions, token)).toEqual({ first: true })
-    }
-    expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before)
-    expect(({} as Record<string, unknown>)['own']).toBeUndefined()
-  })
+  itOn(
+    'two stores',
+    'SEC-57 every key is a key: it is stored, read, changed and removed like any other',
+    async (stage) => {
+      const sessions = stage.sessions({ limits: { recordBytes: 1_000_000 } })
+      const before = Object.getOwnPropertyNames(Object.prototype)
+      let token = await tokenWith(sessions, { first: true })
+      for (const key of awkward) {
+        const { token: issued } = await visit(sessions, token, (session) => {
+          expect([session.has(key), session.get(key), session.delete(key)], key).toEqual([false, undefined, undefined])
+          session.set(key, { own: key })
+          session.flash.set(key, [key])
+          expect([session.has(key), session.get(key)]).toEqual([true, { own: key }])
+        })
+        expect(issued).toBeNull()
+        await visit(sessions, token, (session) => {
+          expect([session.get(key), session.flash.peek(key)], key).toEqual([{ own: key }, [key]])
+          expect(session.flash.get(key)).toEqual([key])
+          expect(session.update(key, (value) => [value])).toEqual([{ own: key }])
+          session.push(key, 'more')
+          expect([session.id.length, session.isNew, typeof session.save]).toEqual([16, false, 'function'])
+        })
+        const session = await sessions.open(token)
+        expect([session.get(key), session.flash.peek(key)], key).toEqual([[{ own: key }, 'more'], undefined])
+        expect([...session.keys()].sort()).toEqual(['first', key].sort())
+        expect(Object.keys(session.toJSON().data).sort()).toEqual(['first', key].sort())
+        expect(session.delete(key)).toEqual([{ own: key }, 'more'])
+        // Half a character is a key, but no name of somebody: databases would take it for another.
+        const user = `user ${key.replaceAll(/\p{Cs}/gu, '?')}`
+        session.login(user, { keep: ['first', key] })
+        token = await tokenAfter(sessions, session)
+        expect((await sessions.open(token)).userId).toBe(user)
+        expect(await shown(sessions, token)).toEqual({ first: true })
+      }
+      expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before)
+      expect(({} as Record<string, unknown>)['own']).toBeUndefined()
+    },
+  )
 
   it('SEC-57 a session of any keys and values comes back as it was, and changes no prototype', async () => {
     const before = Object.getOwnPropertyDescriptors(Object.prototype)
@@ -186,7 +190,7 @@ describe('user data', () => {
     expect(Object.getOwnPropertyDescriptors(Object.prototype)).toEqual(before)
   })
 
-  eachStore('SEC-58 no key of the data is a fact of the session', async (stage) => {
+  itOn('two stores', 'SEC-58 no key of the data is a fact of the session', async (stage) => {
     const sessions = stage.sessions()
     const plain = await sessions.open(await tokenWith(sessions, { name: 'Ada' }))
     const names = ['v', 'c', 'r', 'a', 'u', 'b', 'n', 'd', 'f', 'x', 't', 'createdAt', 'rotatedAt', 'authenticatedAt']
@@ -210,7 +214,7 @@ describe('user data', () => {
     expect((await sessions.list()).sessions).toEqual([])
   })
 
-  eachStore('SEC-59 a change is stored however much it resembles what was there', async (stage) => {
+  itOn('two stores', 'SEC-59 a change is stored however much it resembles what was there', async (stage) => {
     const sessions = stage.sessions()
     // The notes have the same CRC-32; the roles the same length.
     const rows: [unknown, unknown][] = [
@@ -243,7 +247,8 @@ describe('user data', () => {
     }
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-60 a change that was not stored is seen by nobody, and a stored one by no request that began before',
     async (stage) => {
       const sessions = stage.sessions()
@@ -276,7 +281,7 @@ describe('user data', () => {
     },
   )
 
-  eachStore('SEC-60 neither do lists, JSON and administration show live objects', async (stage) => {
+  itOn('two stores', 'SEC-60 neither do lists, JSON and administration show live objects', async (stage) => {
     const sessions = stage.sessions()
     const token = await tokenWith(sessions, { box: ['hat'] })
     const session = await sessions.open(token)
@@ -354,7 +359,7 @@ describe('user data', () => {
 })
 
 describe('records that were damaged or exchanged', () => {
-  onStore(
+  itOn(
     'file',
     'SEC-62 a file that was truncated, emptied or overwritten is a missing session, and heals',
     async (stage) => {
@@ -393,7 +398,7 @@ describe('records that were damaged or exchanged', () => {
     },
   )
 
-  eachStore('SEC-63 a token is nothing under another cookie name, in the same store', async (stage) => {
+  itOn('two stores', 'SEC-63 a token is nothing under another cookie name, in the same store', async (stage) => {
     for (const secret of [undefined, 'Zm9yIHRlc3RzIG9ubHk6IDMyIHJhbmRvbSBieXRlcw']) {
       const users = stage.sessions({ secret })
       const token = await tokenWith(users, { name: 'Ada' })

@@ -15,9 +15,9 @@ import {
 } from '../../src/index.ts'
 import { faultyStore, type ManualClock, manualClock, memoryStore } from '../../src/testing/index.ts'
 import { partsOf } from '../fixtures/cookie-jar.ts'
-import { eachStore, onStore, type Stage } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
 import { serveHttp } from '../fixtures/servers.ts'
+import { itOn, type Stage } from '../fixtures/store-tests.ts'
 import { errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const secret = 'c2VjcmV0LWNhbmFyeS0x: 32 random bytes'
@@ -247,7 +247,7 @@ function cyclic(): unknown {
 }
 
 describe('nothing secret is said', () => {
-  eachStore('SEC-86 in no event, error, cause, stack or printed line, whatever happens', async (stage) => {
+  itOn('two stores', 'SEC-86 in no event, error, cause, stack or printed line, whatever happens', async (stage) => {
     const record = new Transcript()
     await everything(stage, record)
     for (const line of printed) record.note(...line)
@@ -333,7 +333,7 @@ describe('nothing secret is said', () => {
     expect(record.leaks(short)).toEqual([])
   })
 
-  onStore('file', 'SEC-86 nor does a disk that fails make the store tell whose session it was', async (stage) => {
+  itOn('file', 'SEC-86 nor does a disk that fails make the store tell whose session it was', async (stage) => {
     const record = new Transcript()
     const sessions = stage.sessions({ secret, on: record.on })
     const token = await tokenWith(sessions, { note: canary })

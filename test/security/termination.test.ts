@@ -2,8 +2,8 @@ import { CookieJar } from 'tough-cookie'
 import { describe, expect, it } from 'vitest'
 import { createSessions, type Session, SessionError, type SessionEvents } from '../../src/index.ts'
 import { faultyStore, manualClock, memoryStore } from '../../src/testing/index.ts'
-import { eachStore } from '../fixtures/each-store.ts'
 import { exchangeWith } from '../fixtures/exchange.ts'
+import { itOn } from '../fixtures/store-tests.ts'
 import { commitAll, errorOf, shown, tokenAfter, tokenWith, visit } from '../fixtures/visits.ts'
 
 const minute = 60_000
@@ -29,7 +29,7 @@ const slow: Record<string, (session: Session) => unknown> = {
 
 describe('an ended session', () => {
   for (const [what, work] of Object.entries(slow)) {
-    eachStore(`SEC-40 SEC-41 a late ${what} does not bring it back, and sets no cookie`, async (stage) => {
+    itOn('two stores', `SEC-40 SEC-41 a late ${what} does not bring it back, and sets no cookie`, async (stage) => {
       const gone: unknown[] = []
       const nodes = [stage.sessions({ on: { gone: (event) => gone.push(event) } }), stage.sessions()]
       const [sessions = stage.sessions(), other = sessions] = nodes
@@ -63,7 +63,7 @@ describe('an ended session', () => {
     })
   }
 
-  eachStore('SEC-40 stays ended when many slow requests finish in the midst of it', async (stage) => {
+  itOn('two stores', 'SEC-40 stays ended when many slow requests finish in the midst of it', async (stage) => {
     const nodes = [stage.sessions(), stage.sessions()]
     const [sessions = stage.sessions()] = nodes
     for (let round = 0; round < 10; round++) {
@@ -85,21 +85,25 @@ describe('an ended session', () => {
     }
   })
 
-  eachStore('SEC-40 a sign-out that overlaps with a new token ends the session under that token', async (stage) => {
-    const nodes = [stage.sessions(), stage.sessions()]
-    const [sessions = stage.sessions(), other = sessions] = nodes
-    for (const move of [(session: Session) => session.regenerate(), (session: Session) => session.login('ada')]) {
-      const token = await tokenWith(sessions, { name: 'Ada' })
-      const logout = await other.open(token)
-      const { token: next } = await visit(sessions, token, move)
-      logout.logout()
-      expect((await other.commit(logout)).outcome).toBe('ended')
-      expect(await shown(sessions, next)).toBeNull()
-      expect((await sessions.list()).sessions).toEqual([])
-    }
-  })
+  itOn(
+    'two stores',
+    'SEC-40 a sign-out that overlaps with a new token ends the session under that token',
+    async (stage) => {
+      const nodes = [stage.sessions(), stage.sessions()]
+      const [sessions = stage.sessions(), other = sessions] = nodes
+      for (const move of [(session: Session) => session.regenerate(), (session: Session) => session.login('ada')]) {
+        const token = await tokenWith(sessions, { name: 'Ada' })
+        const logout = await other.open(token)
+        const { token: next } = await visit(sessions, token, move)
+        logout.logout()
+        expect((await other.commit(logout)).outcome).toBe('ended')
+        expect(await shown(sessions, next)).toBeNull()
+        expect((await sessions.list()).sessions).toEqual([])
+      }
+    },
+  )
 
-  eachStore('SEC-41 save() says so, and the response of the request sets no cookie', async (stage) => {
+  itOn('two stores', 'SEC-41 save() says so, and the response of the request sets no cookie', async (stage) => {
     const sessions = stage.sessions()
     const token = await tokenWith(sessions, { name: 'Ada' })
     const exchange = exchangeWith({ cookie: `__Host-sid=${token}` })
@@ -114,7 +118,8 @@ describe('an ended session', () => {
     expect(await stage.records()).toEqual([])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-42 looked up again it is a new session with another id, never an empty one with the old',
     async (stage) => {
       const sessions = stage.sessions()
@@ -129,25 +134,30 @@ describe('an ended session', () => {
     },
   )
 
-  eachStore('SEC-40 what is written in the same request after destroy() belongs to another session', async (stage) => {
-    const sessions = stage.sessions()
-    const token = await tokenWith(sessions, { name: 'Ada', box: ['hat'] })
-    const session = await sessions.open(token)
-    const held = session.get('box') as string[]
-    session.login('ada')
-    session.destroy()
-    held.push('late')
-    expect([session.userId, session.keys(), session.flash.peek('present')]).toEqual([undefined, [], undefined])
-    session.set('notice', 'signed out')
-    const next = await tokenAfter(sessions, session)
-    expect(next).not.toBe(token)
-    expect(await shown(sessions, next)).toEqual({ notice: 'signed out' })
-    expect((await sessions.open(next)).userId).toBeUndefined()
-    expect(await shown(sessions, token)).toBeNull()
-    expect(await stage.records()).toHaveLength(1)
-  })
+  itOn(
+    'two stores',
+    'SEC-40 what is written in the same request after destroy() belongs to another session',
+    async (stage) => {
+      const sessions = stage.sessions()
+      const token = await tokenWith(sessions, { name: 'Ada', box: ['hat'] })
+      const session = await sessions.open(token)
+      const held = session.get('box') as string[]
+      session.login('ada')
+      session.destroy()
+      held.push('late')
+      expect([session.userId, session.keys(), session.flash.peek('present')]).toEqual([undefined, [], undefined])
+      session.set('notice', 'signed out')
+      const next = await tokenAfter(sessions, session)
+      expect(next).not.toBe(token)
+      expect(await shown(sessions, next)).toEqual({ notice: 'signed out' })
+      expect((await sessions.open(next)).userId).toBeUndefined()
+      expect(await shown(sessions, token)).toBeNull()
+      expect(await stage.records()).toHaveLength(1)
+    },
+  )
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-40 an end is stored although the handler fails, and one that the store refused is tried again',
     async (stage) => {
       const sessions = stage.sessions()
@@ -314,7 +324,7 @@ describe('deadlines', () => {
 })
 
 describe('signing out', () => {
-  eachStore('SEC-49 a real jar is empty afterwards, whatever the attributes of the cookie', async (stage) => {
+  itOn('two stores', 'SEC-49 a real jar is empty afterwards, whatever the attributes of the cookie', async (stage) => {
     for (const cookie of [
       {},
       { domain: 'example.org' },
@@ -372,7 +382,8 @@ describe('signing out', () => {
     expect(exchange.sent).toEqual([])
   })
 
-  eachStore(
+  itOn(
+    'two stores',
     'SEC-50 ten thousand sign-outs of strangers create nothing and ask the store for nothing',
     async (stage) => {
       const destroyed: unknown[] = []
@@ -387,7 +398,7 @@ describe('signing out', () => {
     },
   )
 
-  eachStore('SEC-50 nor do those with a token that is unknown, expired or ended', async (stage) => {
+  itOn('two stores', 'SEC-50 nor do those with a token that is unknown, expired or ended', async (stage) => {
     const sessions = stage.sessions()
     const ended = await tokenWith(sessions, { name: 'Ada' })
     await visit(sessions, ended, (session) => session.destroy())

@@ -1,10 +1,15 @@
 import { inject } from 'vitest'
-import type { SharedName } from './broker.ts'
+import type { SharedName } from './servers.ts'
 
 /** Where a server listens. */
 export interface Address {
   readonly host: string
   readonly port: number
+}
+
+/** The shared server of a store; nowhere, for a store that needs none. */
+export async function serverOf({ server }: { readonly server?: SharedName }): Promise<Address> {
+  return server === undefined ? { host: '', port: 0 } : sharedServer(server)
 }
 
 /**

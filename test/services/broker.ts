@@ -1,14 +1,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { TestProject } from 'vitest/node'
-import { startCouchbase } from './couchbase.ts'
-import { startMariadb } from './mariadb.ts'
-import { startMemcached } from './memcached.ts'
-import { startMongodb } from './mongodb.ts'
-import { startPostgres } from './postgres.ts'
 import type { Server } from './process.ts'
-import { startRedis } from './redis.ts'
-import { startRedisCluster } from './redis-cluster.ts'
+import { sharedServers } from './servers.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -16,19 +10,6 @@ declare module 'vitest' {
     broker: string
   }
 }
-
-const starters = {
-  couchbase: () => startCouchbase(),
-  mariadb: () => startMariadb(),
-  memcached: () => startMemcached(),
-  mongodb: () => startMongodb(),
-  postgres: () => startPostgres(),
-  redis: () => startRedis(),
-  'redis-cluster': () => startRedisCluster(),
-}
-
-/** The servers that test files can share. */
-export type SharedName = keyof typeof starters
 
 /**
  * Runs once per run of the tests, in the process that outlives all test files: starts a server when the first test asks
@@ -40,8 +21,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // A connection that is kept could be closed here while the next request is on its way.
     response.setHeader('connection', 'close')
     const name = request.url?.slice(1) ?? ''
-    if (!Object.hasOwn(starters, name)) return void response.writeHead(404).end(`no server "${name}" is shared`)
-    const server = started.get(name) ?? starters[name as SharedName]()
+    if (!Object.hasOwn(sharedServers, name)) return void response.writeHead(404).end(`no server "${name}" is shared`)
+    const server = started.get(name) ?? sharedServers[name as keyof typeof sharedServers]()
     started.set(name, server)
     server.then(
       ({ host, port }) => response.end(JSON.stringify({ host, port })),

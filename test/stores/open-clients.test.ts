@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { backendRows, canRun, serverRows } from '../fixtures/backends.ts'
 import { bundleChild } from '../fixtures/children.ts'
-import { sharedServer } from '../services/address.ts'
+import { serverOf } from '../services/address.ts'
 
 interface Outcome {
   readonly payload?: string
@@ -21,12 +22,12 @@ beforeAll(async () => {
   // Outside of the repository, where no package is found.
   folder = await mkdtemp(join(tmpdir(), 'coatcheck-no-packages-'))
   child = join(folder, 'child.mjs')
-  await cp(await bundleChild(new URL('./open-child.ts', import.meta.url)), child)
+  await cp(await bundleChild(new URL('./children/open-child.ts', import.meta.url)), child)
 })
 
 afterAll(async () => rm(folder, { recursive: true }))
 
-/** What a process that has only these packages makes of a connection string. It fails if the process does not end by itself. */
+/** What a process that has only these packages makes of a text. It fails if the process does not end by itself. */
 async function outcomeOf(text: string, packages: readonly string[] = []): Promise<Outcome> {
   const modules = join(folder, 'node_modules')
   await rm(modules, { recursive: true, force: true })
@@ -43,73 +44,55 @@ function packageFolder(name: string): string {
   return entry.slice(0, entry.indexOf(join('node_modules', name)) + join('node_modules', name).length)
 }
 
-describe('a client that is not installed', () => {
-  it.each([
-    ['redis://h', ['redis', 'ioredis']],
-    ['redis_cluster:a:1;b:2', ['redis', 'ioredis']],
-    ['postgres://h/db', ['pg', 'postgres']],
-    ['mysql:user:hunter2@tcp(h)/db', ['mysql2']],
-    ['memcached://h', ['memcache-client tslib']],
-    ['mongodb://h/db', ['mongodb']],
-    ['couchbase://user:hunter2@h/bucket', ['couchbase']],
-  ])('%s: CONFIG_INVALID says what to install', async (text, packages) => {
-    const { code, message } = await outcomeOf(text)
-    expect(code).toBe('CONFIG_INVALID')
-    expect(message).toContain(`(ERR_MODULE_NOT_FOUND`)
-    expect(message).toContain(`; run ${packages.map((name) => `"npm install ${name}"`).join(' or ')}.`)
-  })
+const clients = serverRows.flatMap(([, row]) => Object.keys(row.clients).map((client) => [client, row] as const))
 
-  it('a connection string that cannot be used is refused before any client is looked for', async () => {
+describe('a client that is not installed', () => {
+  const missing = serverRows.map(([name, { elsewhere = '', clients: byName, beside }]) => {
+    const install = Object.keys(byName).map((client) => [client, beside].filter((each) => each !== undefined).join(' '))
+    return [name, elsewhere, install] as const
+  })
+  it.each([...missing, ['redis', 'redis_cluster:a:1;b:2', ['redis', 'ioredis']] as const])(
+    '%s, %s: CONFIG_INVALID says what to install',
+    async (_, text, packages) => {
+      const { code, message } = await outcomeOf(text)
+      expect(code).toBe('CONFIG_INVALID')
+      expect(message).toContain(`(ERR_MODULE_NOT_FOUND`)
+      expect(message).toContain(`; run ${packages.map((each) => `"npm install ${each}"`).join(' or ')}.`)
+      expect(message).not.toContain('hunter2')
+    },
+  )
+
+  it('a text that cannot be used is refused before any client is looked for', async () => {
     expect((await outcomeOf('redis://')).message).toContain('needs a host')
     expect((await outcomeOf('postgres://h')).message).toContain('needs a database')
   })
 
-  it('memory, file and cookie need none', async () => {
-    expect(await outcomeOf('memory:')).toMatchObject({ payload: 'of a child' })
-    expect(await outcomeOf(`file:${folder}/sessions`)).toMatchObject({ payload: 'of a child' })
+  const without = backendRows.filter(([, row]) => row.server === undefined && row.node === undefined)
+  it.each(without)('%s needs none', async (_, row) => {
+    const [text = ''] = await row.texts({ host: '', port: 0, folder })
+    expect(await outcomeOf(text)).toMatchObject({ payload: 'of a child' })
+  })
+
+  it('a sealed cookie needs none', async () => {
     expect(await outcomeOf('cookie:')).toMatchObject({ message: 'a sealed store' })
   })
 })
 
 describe('the client that is installed is the one that is used, and close() ends it', () => {
-  it.each(['redis', 'ioredis'])('redis: %s', async (name) => {
-    const { host, port } = await sharedServer('redis')
-    expect(await outcomeOf(`redis://${host}:${port}?prefix=child:`, [name])).toMatchObject({ payload: 'of a child' })
-  })
-
-  it.each(['pg', 'postgres'])('postgres: %s', async (name) => {
-    const { host, port } = await sharedServer('postgres')
-    const text = `postgres://postgres@${host}:${port}/postgres?table=opened_by_child&application_name=child`
-    expect(await outcomeOf(text, [name])).toMatchObject({ payload: 'of a child' })
-  })
-
-  it('mysql: mysql2', async () => {
-    const { host, port } = await sharedServer('mariadb')
-    const text = `mysql://root@${host}:${port}/test?table=opened_by_child`
-    expect(await outcomeOf(text, ['mysql2'])).toMatchObject({ payload: 'of a child' })
-  })
-
-  it('memcached: memcache-client', async () => {
-    const { host, port } = await sharedServer('memcached')
-    const text = `memcached://${host}:${port}?prefix=child:`
-    expect(await outcomeOf(text, ['memcache-client'])).toMatchObject({ payload: 'of a child' })
-  })
-
-  it('mongodb: mongodb', async () => {
-    const { host, port } = await sharedServer('mongodb')
-    expect(await outcomeOf(`mongodb://${host}:${port}/child`, ['mongodb'])).toMatchObject({ payload: 'of a child' })
-  })
+  for (const [client, row] of clients) {
+    it.runIf(canRun(row))(client, async () => {
+      const [text = ''] = await row.texts({ ...(await serverOf(row)), folder, space: 'opened_by_child' })
+      expect(await outcomeOf(text, [client])).toMatchObject({ payload: 'of a child' })
+    })
+  }
 })
 
 describe('a store that cannot be made of its client leaves no client behind', () => {
-  it.each([
-    ['redis', 'redis://127.0.0.1:1?prefix=%00'],
-    ['ioredis', 'redis://127.0.0.1:1?prefix=%00'],
-    ['pg', 'postgres://127.0.0.1:1/db?table=a%20b'],
-    ['postgres', 'postgres://127.0.0.1:1/db?table=a%20b'],
-    ['mysql2', 'mysql://127.0.0.1:1/db?table=a%20b'],
-    ['mongodb', 'mongodb://127.0.0.1:1/db?collection=%00'],
-  ])('%s', async (name, text) => {
-    expect(await outcomeOf(text, [name])).toMatchObject({ code: 'CONFIG_INVALID' })
-  })
+  for (const [client, row] of clients) {
+    it.runIf(canRun(row))(client, async () => {
+      // No prefix, table or collection can be called so.
+      const [text = ''] = await row.texts({ ...(await serverOf(row)), folder, space: '\0' })
+      expect(await outcomeOf(text, [client])).toMatchObject({ code: 'CONFIG_INVALID' })
+    })
+  }
 })

@@ -27,7 +27,7 @@ const places: Record<string, { command: string; flags: string[]; packages: strin
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'coatcheck open sqlite '))
   child = join(folder, 'child.mjs')
-  await cp(await bundleChild(new URL('./open-child.ts', import.meta.url)), child)
+  await cp(await bundleChild(new URL('./children/open-child.ts', import.meta.url)), child)
 })
 afterAll(async () => rm(folder, { recursive: true }))
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
-import { has, type PartName } from '../../tools/services.mjs'
-import { sharedServer } from '../services/address.ts'
-import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
+import { has } from '../../tools/services.mjs'
+import { type Backend, backendRows, canRun, isForThisNode } from '../fixtures/backends.ts'
+import { serverOf, sharedServer } from '../services/address.ts'
 
 const later = 4_000_000_000_000
 const record = { payload: 'first', version: 1, expiresAt: later, userId: 'user' }
@@ -22,56 +22,25 @@ function newKey(): string {
   return `key-of-opened-${run}-${keys}`
 }
 
-const at = async (name: Parameters<typeof sharedServer>[0]): Promise<string> => {
-  const { host, port } = await sharedServer(name)
-  return `${host}:${port}`
+/** The kinds that keep records when they are closed, and can be opened in this process. */
+const kept = backendRows.filter(([, row]) => row.processes !== 'one' && isForThisNode(row))
+
+/** The texts of a kind, where it can run. */
+async function textsOf(row: Backend, space?: string): Promise<readonly string[]> {
+  if (!canRun(row)) return []
+  return row.texts({ ...(await serverOf(row)), folder: await directory, ...(space !== undefined && { space }) })
 }
 
-/** Texts that open the same records, by backend: the URL form first, then what beego takes. */
-const texts: Record<string, Array<() => Promise<string>>> = {
-  file: [async () => `file:${await directory}/files`, async () => `file://${await directory}/files`],
-  postgres: [
-    async () => `postgres://postgres@${await at('postgres')}/postgres?table=opened_${run}&application_name=opened`,
-    async () =>
-      `postgresql://postgres:any@${await at('postgres')}/postgres?table=opened_${run}&schema=public&sslmode=disable`,
-  ],
-  mysql: [
-    async () => `mysql://root@${await at('mariadb')}/test?table=opened_${run}`,
-    async () => `mariadb://root:@${await at('mariadb')}/test?table=opened_${run}&schema=test`,
-    async () => `mysql:root@tcp(${await at('mariadb')})/test?charset=utf8&table=opened_${run}`,
-  ],
-  redis: [
-    async () => `redis://${await at('redis')}?prefix=coatcheck:`,
-    async () => `redis://${await at('redis')}/0`,
-    async () => `redis:${await at('redis')},100,,0,30`,
-    async () => `redis:${JSON.stringify({ save_path: await at('redis'), poolsize: 100, password: '', db_num: 0 })}`,
-  ],
-  memcached: [
-    async () => `memcached://${await at('memcached')}?prefix=coatcheck:`,
-    async () => `memcached://${await at('memcached')}`,
-    async () => `memcache:${await at('memcached')}`,
-  ],
-  mongodb: [async () => `mongodb://${await at('mongodb')}/opened?collection=opened_${run}&retryWrites=false`],
-  couchbase: [
-    async () => {
-      const url = await couchbaseUrl(await sharedServer('couchbase'))
-      return `${url.replace('//', '//sessions:password@')}/${couchbaseBucket}`
-    },
-    async () => `couchbase:http://${couchbaseBucket}:@${await at('couchbase')}/`,
-    async () => `couchbase:http://${await at('couchbase')}/, default, ${couchbaseBucket}`,
-    async () =>
-      `couchbase:${JSON.stringify({ save_path: `http://${await at('couchbase')}/`, pool: 'default', bucket: couchbaseBucket })}`,
-  ],
-}
+const forms = new Map(await Promise.all(kept.map(async ([name, row]) => [name, await textsOf(row)] as const)))
 
 const open = async (text: string): Promise<OpenedKeyedStore> => (await openStore(text)) as OpenedKeyedStore
 
-describe.each(Object.entries(texts))('B15 openStore of %s', (backend, forms) => {
-  const part = backend === 'mysql' ? 'mariadb' : backend
-  const itHere = it.runIf(part === 'file' || has(part as PartName))
+describe.each(kept)('B15 openStore of %s', (name, row) => {
+  const texts = forms.get(name) ?? []
+  const itHere = it.runIf(canRun(row))
 
-  itHere.each(forms.map((form, index) => [index, form] as const))('form %i does all operations', async (_, form) => {
-    const store = await open(await form())
+  itHere.each([...texts.entries()])('form %i does all operations', async (_, text) => {
+    const store = await open(text)
     const key = newKey()
     try {
       expect(await store.read(key)).toBeNull()
@@ -92,8 +61,8 @@ describe.each(Object.entries(texts))('B15 openStore of %s', (backend, forms) => 
 
   itHere('all forms open the same records, after others were closed', async () => {
     const key = newKey()
-    for (const [index, form] of forms.entries()) {
-      const store = await open(await form())
+    for (const [index, text] of texts.entries()) {
+      const store = await open(text)
       if (index === 0) await store.create(key, record)
       expect(await store.read(key)).toEqual(record)
       await store.close()
@@ -101,13 +70,10 @@ describe.each(Object.entries(texts))('B15 openStore of %s', (backend, forms) => 
   })
 })
 
-describe.each([
-  ['postgres', 'postgres', (host: string) => `postgres://postgres@${host}/postgres`],
-  ['mysql', 'mariadb', (host: string) => `mysql://root@${host}/test`],
-] as const)('the table of %s', (_, part, text) => {
-  it.runIf(has(part))('L19 REL-26 is created by the first operation, once, whoever is at it', async () => {
-    const url = `${text(await at(part))}?table=created_${run}`
-    const stores = await Promise.all(Array.from({ length: 6 }, () => open(url)))
+describe.each(kept.filter(([, { makesTable }]) => makesTable))('the table of %s', (_, row) => {
+  it.runIf(canRun(row))('L19 REL-26 is created by the first operation, once, whoever is at it', async () => {
+    const [text = ''] = await textsOf(row, `created_${run}`)
+    const stores = await Promise.all(Array.from({ length: 6 }, () => open(text)))
     try {
       const created = stores.flatMap((store) => [newKey(), newKey()].map(async (key) => store.create(key, record)))
       expect(await Promise.all(created)).toEqual(created.map(() => true))
@@ -120,7 +86,8 @@ describe.each([
 
 describe('least privilege', () => {
   it.runIf(has('postgres'))('SEC-85 a role that may not create tables works on one that is there', async () => {
-    const host = await at('postgres')
+    const { host: name, port } = await sharedServer('postgres')
+    const host = `${name}:${port}`
     const [table, role] = [`existing_${run}`, `reader_${run}`]
     const owner = await open(`postgres://postgres@${host}/postgres?table=${table}`)
     await owner.create(newKey(), record)

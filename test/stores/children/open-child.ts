@@ -1,6 +1,6 @@
 // Opens the store of its argument, writes and reads a record, closes, and prints what came of it. It does not exit: it
 // ends when nothing is left that keeps it running.
-import { openStore } from '../../src/stores/index.ts'
+import { openStore } from '../../../src/stores/index.ts'
 
 const [text = '', key = 'a-key-of-an-opened-store'] = process.argv.slice(2)
 let outcome: unknown
