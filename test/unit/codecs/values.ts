@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { CustomType } from '../../../src/codecs/rich.ts'
-import type { Envelope } from '../../../src/contract/codec.ts'
+import type { SessionValues } from '../../../src/contract/codec.ts'
 
 /** A class of the application that holds any other value. */
 export class Box {
@@ -107,37 +107,21 @@ export const richValue: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   box: tie('value').map((content) => new Box(content)),
 })).value
 
-/** Any envelope whose data and flash messages are made of `value`. */
-export function envelopeOf(value: fc.Arbitrary<unknown>): fc.Arbitrary<Envelope> {
-  const time = fc.integer({ min: 0, max: 8.64e15 })
-  const flash = fc
-    .array(fc.tuple(key, fc.record({ value, stamp: fc.string() }, { noNullPrototype: true })), {
-      minLength: 1,
-      maxLength: 3,
-    })
+/** Any values of a session whose data and flash messages are made of `value`. */
+export function valuesOf(value: fc.Arbitrary<unknown>): fc.Arbitrary<SessionValues> {
+  const messages = fc
+    .array(fc.tuple(key, value), { minLength: 1, maxLength: 3 })
     .map((entries) => Object.fromEntries(entries))
-  const retired = fc.record({ at: time, next: text, sealedNext: text }, { requiredKeys: ['at'], noNullPrototype: true })
   return fc.record(
-    {
-      createdAt: time,
-      rotatedAt: time,
-      authenticatedAt: time,
-      userId: text,
-      device: text,
-      dataVersion: fc.integer(),
-      data: objectOf(value),
-      flash,
-      retired,
-    },
-    { requiredKeys: ['createdAt', 'data'], noNullPrototype: true },
-  ) as fc.Arbitrary<Envelope>
+    { data: objectOf(value), flash: messages },
+    { requiredKeys: ['data'], noNullPrototype: true },
+  ) as fc.Arbitrary<SessionValues>
 }
 
-/** Where two envelopes differ, or null. The order of the facts does not count, nor an empty `flash`. */
-export function envelopeDifference(a: Envelope | null, b: Envelope | null): string | null {
-  const sorted = (envelope: Envelope | null) =>
-    Object.fromEntries(Object.entries({ flash: {}, ...envelope }).sort(([one], [other]) => (one < other ? -1 : 1)))
-  return difference(sorted(a), sorted(b))
+/** Where the values of two sessions differ, or null. No messages and an empty `flash` are the same. */
+export function valuesDifference(a: SessionValues | null, b: SessionValues | null): string | null {
+  const complete = (values: SessionValues | null) => values && { data: values.data, flash: values.flash ?? {} }
+  return difference(complete(a), complete(b))
 }
 
 /**
