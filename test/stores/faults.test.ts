@@ -53,7 +53,7 @@ function untilItFails<Kind extends Store>(store: Kind): Kind {
       : operation
   return Object.fromEntries(
     Object.entries(store).map(([name, member]: [string, unknown]) => [name, again(member)]),
-  ) as Kind
+  ) as unknown as Kind
 }
 
 /** Lets each fail, and looks at all that could be printed of its error. */

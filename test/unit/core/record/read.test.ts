@@ -4,7 +4,7 @@ import type { SchemaResult } from '../../../../src/contract/schema.ts'
 import type { AnyData } from '../../../../src/contract/session.ts'
 import type { StoredRecord } from '../../../../src/contract/store.ts'
 import { factsIn, type Reading, readRecord, tombstoneIn } from '../../../../src/core/record/read.ts'
-import { type Facts, writeFacts, writeNote, writePayload, writeTombstone } from '../../../../src/core/record/wire.ts'
+import { type Facts, writeNote, writePayload, writeTombstone } from '../../../../src/core/record/wire.ts'
 import { codeOf, type System, systemOf } from '../system.ts'
 
 const hour = 3_600_000
@@ -18,7 +18,7 @@ interface Planted {
 }
 
 function recordIn({ clock }: System, { facts, values = '{"d":{"a":1}}', stamps, livesMs = hour }: Planted = {}) {
-  const head = writeFacts({ createdAt: clock(), root: 'root', ...facts })
+  const head = { createdAt: clock(), root: 'root', ...facts }
   return bare(clock() + livesMs, writePayload(head, stamps === undefined ? '' : JSON.stringify(stamps), 'w.1', values))
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { SchemaResult } from '../../../../src/contract/schema.ts'
 import type { AnyData } from '../../../../src/contract/session.ts'
 import { sealSuccessor } from '../../../../src/core/keyed/current.ts'
-import { type Facts, parsePayload, writeFacts, writePayload, writeTombstone } from '../../../../src/core/record/wire.ts'
+import { type Facts, parsePayload, writePayload, writeTombstone } from '../../../../src/core/record/wire.ts'
 import { LiveSession } from '../../../../src/core/session.ts'
 import { idOf } from '../../../../src/core/token.ts'
 import { type Session, SessionError, type StoredRecord } from '../../../../src/index.ts'
@@ -334,7 +334,7 @@ function payloadOf(
   facts: { readonly [Name in keyof Facts]?: Facts[Name] | undefined },
   values: string,
 ): string {
-  return writePayload(writeFacts({ ...present, ...facts } as Facts), '{"note":"s"}', 'other.1', values)
+  return writePayload({ ...present, ...facts } as Facts, '{"note":"s"}', 'other.1', values)
 }
 
 /** Moves a session to a new token, as another process would; the successor is of an older shape. */

@@ -5,11 +5,10 @@ import type { Codec } from '../../../../src/contract/codec.ts'
 import type { SchemaResult } from '../../../../src/contract/schema.ts'
 import type { AnyData } from '../../../../src/contract/session.ts'
 import { absoluteDeadline, deadline } from '../../../../src/core/expiry.ts'
-import { type Contents, noMessages } from '../../../../src/core/record/contents.ts'
+import { type Contents, type Frozen, noMessages } from '../../../../src/core/record/contents.ts'
 import { readRecord, tombstoneIn } from '../../../../src/core/record/read.ts'
 import { type Facts, parsePayload } from '../../../../src/core/record/wire.ts'
 import {
-  type Frozen,
   fits,
   freeze,
   pack,
