@@ -29,6 +29,8 @@ export interface Live {
   readonly kind: 'live'
   readonly base: Base
   readonly contents: Contents
+  /** The id of the write that stored it. */
+  readonly writeId: string
   /** Sealed by an older secret: due to be sealed again. */
   readonly aged?: boolean
 }
@@ -55,6 +57,8 @@ export type Written =
       readonly base: Base
       /** What is stored now, where that is more than the changes made on what the request had. */
       readonly contents: Contents | null
+      /** Where no change set was stored: the id of the write that the contents come from. */
+      readonly writeId?: string
       /** The token is one that other requests of the session may have been given too. */
       readonly shared: boolean
     }
@@ -112,6 +116,12 @@ export interface Persistence {
   takeFlash(base: Base, name: string): Promise<{ readonly value: unknown; readonly written: Written }>
   /** Ends all sessions of a user but one, where that takes no list of them. */
   revokeAll?(userId: string, except: string | undefined): Promise<void>
+}
+
+/** The change set that a write has stored, though it seemed to fail. */
+export function storedBy(tried: ChangeSet | null, writeId: string): ChangeSet | undefined {
+  for (let set = tried; set !== null; set = set.tried) if (set.writeIds.includes(writeId)) return set
+  return undefined
 }
 
 /** A change set that holds no changes. */

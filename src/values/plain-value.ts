@@ -2,8 +2,9 @@
 export const maxDepth = 64
 
 /** An array that is no subclass: directly below the root of its realm. Test runners and vm contexts have several realms. */
-export function isPlainArray(array: readonly unknown[]): boolean {
-  const prototype: unknown = Object.getPrototypeOf(array)
+export function isPlainArray(value: unknown): value is unknown[] {
+  if (!Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Array.prototype) return true
   return prototype !== null && isRoot(Object.getPrototypeOf(prototype))
 }

@@ -374,7 +374,7 @@ describe('records that were damaged or exchanged', () => {
         (path) => truncateSync(path, 40),
         (path) => truncateSync(path, readFileSync(path).length - 1),
         (path) => writeFileSync(path, '\0'.repeat(readFileSync(path).length)),
-        (path) => writeFileSync(path, readFileSync(path, 'utf8').replace('"v":1', '"v":7')),
+        (path) => writeFileSync(path, readFileSync(path, 'utf8').replace(/\b1 (?=\d{13} )/, '7 ')),
       ]
       for (const damage of spoil) {
         const visitor = site.visitor()

@@ -1,4 +1,4 @@
-import { isPlainObject, maxDepth } from '../../values/plain-value.ts'
+import { isPlainArray, isPlainObject, maxDepth } from '../../values/plain-value.ts'
 
 /** The text of a value as the codec writes it. Throws for what it cannot write. */
 export type TextOf = (value: unknown) => string
@@ -47,13 +47,13 @@ function copyOf(value: unknown, textOf: TextOf, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (depth > maxDepth) throw new RangeError('too deep')
   const next = depth + 1
-  if (Array.isArray(value)) return value.map((item) => copyOf(item, textOf, next))
+  if (isPlainArray(value)) return value.map((item) => copyOf(item, textOf, next))
   if (isPlainObject(value)) return propertiesOf(value, textOf, next)
-  if (value instanceof Date) return new Date(value)
-  if (value instanceof Map) {
+  if (isOf(value, Date)) return new Date(value)
+  if (isOf(value, Map)) {
     return new Map(Array.from(value, ([key, item]) => [copyOf(key, textOf, next), copyOf(item, textOf, next)]))
   }
-  if (value instanceof Set) return new Set(Array.from(value, (item) => copyOf(item, textOf, next)))
+  if (isOf(value, Set)) return new Set(Array.from(value, (item) => copyOf(item, textOf, next)))
   const bytes = bytesOf(value)
   if (bytes !== null) return new OpaqueCopy(Object.prototype.toString.call(value), bytes.slice())
   return new OpaqueCopy(Object.getPrototypeOf(value), textOf(value))
@@ -63,12 +63,11 @@ function same(value: unknown, taken: unknown, textOf: TextOf, depth: number): bo
   if (typeof value !== 'object' || value === null) return Object.is(value, taken)
   if (typeof taken !== 'object' || taken === null || depth > maxDepth) return false
   const next = depth + 1
-  if (Array.isArray(value)) return Array.isArray(taken) && sameEntries(value, taken, textOf, next)
+  if (isPlainArray(value)) return Array.isArray(taken) && sameEntries(value, taken, textOf, next)
   if (isPlainObject(value)) return Object.getPrototypeOf(taken) === null && sameProperties(value, taken, textOf, next)
-  if (value instanceof Date) return taken instanceof Date && Object.is(value.getTime(), taken.getTime())
-  if (value instanceof Map)
-    return taken instanceof Map && sameEntries([...value].flat(), [...taken].flat(), textOf, next)
-  if (value instanceof Set) return taken instanceof Set && sameEntries([...value], [...taken], textOf, next)
+  if (isOf(value, Date)) return taken instanceof Date && Object.is(value.getTime(), taken.getTime())
+  if (isOf(value, Map)) return taken instanceof Map && sameEntries([...value].flat(), [...taken].flat(), textOf, next)
+  if (isOf(value, Set)) return taken instanceof Set && sameEntries([...value], [...taken], textOf, next)
   if (!(taken instanceof OpaqueCopy)) return false
   const bytes = bytesOf(value)
   if (bytes === null) return taken.kind === Object.getPrototypeOf(value) && textOf(value) === taken.content
@@ -103,7 +102,23 @@ function sameEntries(values: ArrayLike<unknown>, taken: ArrayLike<unknown>, text
   return true
 }
 
+/** Not of a subclass, which may hold more. */
+function isOf<Instance extends object>(value: object, Class: new () => Instance): value is Instance {
+  return Object.getPrototypeOf(value) === Class.prototype
+}
+
+/** The bytes of what is nothing but bytes. */
 function bytesOf(value: object): Uint8Array | null {
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : null
+  if (isOf(value, ArrayBuffer as unknown as new () => ArrayBuffer)) return new Uint8Array(value)
+  if (!ArrayBuffer.isView(value) || !isBuiltin(value)) return null
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+}
+
+/** A view of the language itself, or a Buffer of Node, which is a Uint8Array with other methods. */
+function isBuiltin(view: ArrayBufferView): boolean {
+  const { constructor: Class } = view as { constructor: unknown }
+  return (
+    Class === Reflect.get(globalThis, Object.prototype.toString.call(view).slice(8, -1)) ||
+    Class === Reflect.get(globalThis, 'Buffer')
+  )
 }

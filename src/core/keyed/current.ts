@@ -12,7 +12,7 @@ const longestChain = 4
 
 /** What became of a session since a request has seen it. */
 export type Current =
-  | { readonly kind: 'live'; readonly live: Live; readonly writeId: string }
+  | { readonly kind: 'live'; readonly live: Live }
   /** An automatic rotation has moved it, and whoever held the old token may follow. */
   | { readonly kind: 'elsewhere'; readonly live: Live }
   | { readonly kind: 'gone' }
@@ -27,7 +27,7 @@ export function currentOf(engine: EngineParts, base: Base, latest: StoredRecord 
         const { contents, writeId } = reading
         const record = latest ?? base.record
         const found = { token: base.token, key: base.key, record, facts: contents.facts }
-        return { kind: 'live', live: { kind: 'live', base: found, contents }, writeId }
+        return { kind: 'live', live: { kind: 'live', base: found, contents, writeId } }
       }
       case 'tombstone':
         return follow(engine, base.token, reading.tombstone).then((live) =>
@@ -53,8 +53,9 @@ export async function follow(engine: EngineParts, token: string, tombstone: Tomb
     const record = await engine.store.read(left.next)
     const reading = await readRecord(engine, left.next, record)
     if (reading.kind === 'live' && record !== null) {
-      const { contents } = reading
-      return { kind: 'live', base: { token: successor, key: left.next, record, facts: contents.facts }, contents }
+      const { contents, writeId } = reading
+      const base = { token: successor, key: left.next, record, facts: contents.facts }
+      return { kind: 'live', base, contents, writeId }
     }
     if (reading.kind === 'refused') reportRefused(engine, reading.reason, left.next, reading.contents)
     if (reading.kind !== 'tombstone') return null

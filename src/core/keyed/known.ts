@@ -1,5 +1,5 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
-import { SessionError } from '../../errors.ts'
+import { isOutage } from '../../errors.ts'
 import { attempt } from '../../values/eventually.ts'
 import type { EngineParts } from '../engine.ts'
 import { timeLeft } from '../store/deadline.ts'
@@ -26,12 +26,12 @@ export function createKnown(engine: EngineParts, key: string, record: StoredReco
   return creating instanceof Promise ? creating.catch((error) => orStored(engine, key, record, error)) : creating
 }
 
-/** Whether a write is known to have failed, rather than not known to have been stored. */
-export function isKnownToFail(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && failed.has(error)
+/** Whether a write that failed so may have been stored, or be on its way still. */
+export function mayBeStored(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && doubtful.has(error)
 }
 
-const failed = new WeakSet<object>()
+const doubtful = new WeakSet<object>()
 
 /** Removes what nobody has a token for, without waiting: if that fails as well, it expires. */
 export function abandon({ store, queue }: EngineParts, key: string): void {
@@ -47,10 +47,10 @@ export function abandon({ store, queue }: EngineParts, key: string): void {
 }
 
 async function orStored({ store }: EngineParts, key: string, record: StoredRecord, error: unknown): Promise<true> {
-  if (!(error instanceof SessionError) || error.code !== 'STORE_FAILED') throw error
+  if (!isOutage(error)) throw error
   const present = await within(timeLeft(error), () => store.read(key))
   if (present?.payload === record.payload) return true
-  if (present !== undefined) failed.add(error)
+  if (present === undefined) doubtful.add(error)
   throw error
 }
 

@@ -18,10 +18,10 @@ export function loadKeyed(engine: EngineParts, token: string, secretIndex = 0): 
       andThen(readRecord(engine, key, record), (reading) => {
         switch (reading.kind) {
           case 'live': {
-            const { contents } = reading
+            const { contents, writeId } = reading
             // `live` comes of a record.
             const base = { token, key, record: record as NonNullable<typeof record>, facts: contents.facts }
-            return { kind: 'live', base, contents }
+            return { kind: 'live', base, contents, writeId }
           }
           case 'tombstone':
             return onTombstone(engine, token, reading.tombstone)

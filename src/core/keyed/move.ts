@@ -1,4 +1,5 @@
 import type { StoredRecord } from '../../contract/store.ts'
+import { isOutage } from '../../errors.ts'
 import type { EngineParts } from '../engine.ts'
 import { type Base, type ChangeSet, isEmpty, type Written } from '../persistence.ts'
 import type { Frozen } from '../record/contents.ts'
@@ -9,7 +10,7 @@ import { fits, pack, packTombstone, rememberedUntil } from '../record/write.ts'
 import { idOf } from '../token.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf, sealSuccessor } from './current.ts'
-import { abandon, isKnownToFail, replaceKnown } from './known.ts'
+import { abandon, mayBeStored, replaceKnown } from './known.ts'
 import { placeRecord } from './place.ts'
 import type { Lane } from './queue.ts'
 import { type Made, remake } from './remake.ts'
@@ -48,21 +49,26 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
   let made = first
   let successor = await placeRecord(engine, packRotated(engine, made, 1), null)
   const sealedNext = job.automatic ? await sealSuccessor(token, successor.token) : undefined
-  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-    const latest = await retire(job, made, successor.key, sealedNext)
-    lane.latest = latest
-    if (tombstoneIn(latest)?.next === successor.key) return arrived(job, made, successor)
-    await onConflict(engine, key, attempt)
-    const next = await bringUp(job, made, latest)
-    if ('kind' in next) {
-      await engine.store.delete(successor.key)
-      return next
+  try {
+    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+      const latest = await retire(job, made, successor.key, sealedNext)
+      lane.latest = latest
+      if (tombstoneIn(latest)?.next === successor.key) return arrived(job, made, successor)
+      await onConflict(engine, key, attempt)
+      const next = await bringUp(job, made, latest)
+      if ('kind' in next) {
+        await engine.store.delete(successor.key)
+        return next
+      }
+      made = next
+      successor = await rewriteSuccessor(engine, successor, made)
     }
-    made = next
-    successor = await rewriteSuccessor(engine, successor, made)
+    throw conflictError()
+  } catch (error) {
+    // As long as the tombstone may still be stored, what it leads to must stay.
+    if (!mayBeStored(error)) abandon(engine, successor.key)
+    throw error
   }
-  await engine.store.delete(successor.key)
-  throw conflictError()
 }
 
 /** What the old key holds after the attempt to put a tombstone there. */
@@ -75,17 +81,11 @@ async function retire(
   const left = { root: frozen.facts.root, next, ...(sealedNext !== undefined && { sealedNext }) }
   const tombstone = packTombstone(engine, base.record, left, rememberedUntil(engine, frozen.facts, automatic))
   const replace = async () => replaceKnown(engine, base.key, tombstone, base.record.version)
-  const replaced = await replace()
-    .catch((error: unknown) => {
-      // The write may yet reach the store, after the look for it: then the second one finds the version changed.
-      if (isKnownToFail(error)) return replace()
-      throw error
-    })
-    .catch((error: unknown) => {
-      // As long as the tombstone may still be stored, what it leads to must stay.
-      if (isKnownToFail(error)) abandon(engine, next)
-      throw error
-    })
+  const replaced = await replace().catch((error: unknown) => {
+    // The write may yet reach the store, after the look for it: then the second one finds the version changed.
+    if (isOutage(error) && !mayBeStored(error)) return replace()
+    throw error
+  })
   return replaced ? tombstone : engine.store.read(base.key)
 }
 
@@ -96,7 +96,7 @@ async function bringUp(
   latest: StoredRecord | null,
 ): Promise<Made | Elsewhere | { kind: 'gone' }> {
   const current = await currentOf(engine, base, latest)
-  return current.kind === 'live' ? remake(engine, set, current.live, current.writeId) : current
+  return current.kind === 'live' ? remake(engine, set, current.live) : current
 }
 
 function arrived({ engine, automatic }: Job, made: Made, successor: Base): Written {
@@ -113,7 +113,13 @@ function arrived({ engine, automatic }: Job, made: Made, successor: Base): Writt
 
 async function rewriteSuccessor(engine: EngineParts, { token, key, record }: Base, made: Made): Promise<Base> {
   const next = packRotated(engine, made, record.version + 1)
-  if (await replaceKnown(engine, key, next.record, record.version)) return { token, key, ...next }
+  try {
+    if (await replaceKnown(engine, key, next.record, record.version)) return { token, key, ...next }
+  } catch (error) {
+    // Whether it was stored does not matter: no tombstone leads to it.
+    abandon(engine, key)
+    throw error
+  }
   throw conflictError()
 }
 

@@ -3,7 +3,7 @@ import { andThen } from '../../values/eventually.ts'
 import { withChanges } from '../changes/flash.ts'
 import { replay } from '../changes/replay.ts'
 import type { EngineParts } from '../engine.ts'
-import type { Base, ChangeSet, Live } from '../persistence.ts'
+import { type Base, type ChangeSet, type Live, storedBy } from '../persistence.ts'
 import type { Contents, Frozen } from '../record/contents.ts'
 import { freeze, thaw } from '../record/write.ts'
 
@@ -21,18 +21,12 @@ export function asMade(base: Base, { frozen }: ChangeSet): Made {
 }
 
 /** Makes the changes on a session that another request has changed, which is given away with it. */
-export function remake(engine: EngineParts, set: ChangeSet, { base, contents }: Live, writeId = ''): Eventually<Made> {
+export function remake(engine: EngineParts, set: ChangeSet, { base, contents, writeId }: Live): Eventually<Made> {
   const values = thaw(engine, set.frozen)
-  const stored = storedBy(set, writeId)
+  const stored = storedBy(set.tried, writeId)
   replay(set.changes.slice(stored?.changes.length ?? 0), values, contents)
   contents.flash = withChanges(contents.flash, unstored(set, stored), values.flash)
   return andThen(freeze(engine, contents), (frozen) => ({ base, frozen, contents }))
-}
-
-/** The set that was stored by a write, though it seemed to fail. */
-function storedBy({ tried }: ChangeSet, writeId: string): ChangeSet | undefined {
-  for (let set = tried; set !== null; set = set.tried) if (set.writeIds.includes(writeId)) return set
-  return undefined
 }
 
 /** A message that was stored before may have been taken since. */

@@ -38,7 +38,7 @@ async function take(
     const current = await currentOf(engine, base, latest)
     if (current.kind === 'elsewhere') return current
     if (current.kind === 'gone') return nothing
-    const { contents } = current.live
+    const { contents, writeId } = current.live
     const message = getOwn(contents.flash, name)
     if (message === undefined) return nothing
     const { [name]: _, ...others } = contents.flash
@@ -51,7 +51,7 @@ async function take(
     if (await replaceKnown(engine, base.key, next, record.version)) {
       lane.latest = next
       const saved = { ...base, record: next, facts: frozen.facts }
-      return { value: message.value, written: { kind: 'saved', base: saved, contents, shared: followed } }
+      return { value: message.value, written: { kind: 'saved', base: saved, contents, writeId, shared: followed } }
     }
     await onConflict(engine, base.key, attempt)
     latest = await engine.store.read(base.key)

@@ -15,7 +15,7 @@ export function touchKeyed(engine: EngineParts, base: Base, looks = 0, live: Liv
   const { store, settings } = engine
   const { key, record, facts } = base
   const expiresAt = deadline(facts, settings.clock(), settings.timeouts)
-  const seen = { contents: live?.contents ?? null, shared: looks > 0 }
+  const seen = { contents: live?.contents ?? null, writeId: live?.writeId ?? '', shared: looks > 0 }
   // Whoever wrote in between has extended it as well.
   if (expiresAt <= record.expiresAt) return live === null ? { kind: 'nothing' } : { kind: 'touched', base, ...seen }
   return andThen(store.touch(key, expiresAt, record.version), (touched) => {

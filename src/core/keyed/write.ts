@@ -29,9 +29,14 @@ export function writeKeyed(engine: EngineParts, made: Made, set: ChangeSet): Eve
 
 /** Goes on under the token that an automatic rotation has moved the session to. */
 export async function writeElsewhere(engine: EngineParts, live: Live, set: ChangeSet): Promise<Written> {
-  if (isEmpty(set)) return { kind: 'moved', base: live.base, contents: live.contents, shared: true }
+  if (isEmpty(set)) return followed(live)
   const written = await writeKeyed(engine, await remake(engine, set, live), set)
   return written.kind === 'saved' ? { ...written, shared: true } : written
+}
+
+/** The session is where an automatic rotation has moved it, and nothing was stored. */
+export function followed({ base, contents, writeId }: Live): Written {
+  return { kind: 'moved', base, contents, writeId, shared: true }
 }
 
 /** Whether nobody in this process has stored anything since the changes were made. */
@@ -79,5 +84,5 @@ async function rewrite(
   const { engine, set } = job
   const current = await currentOf(engine, made.base, latest)
   if (current.kind !== 'live') return current
-  return write(job, await remake(engine, set, current.live, current.writeId), attempts)
+  return write(job, await remake(engine, set, current.live), attempts)
 }

@@ -92,15 +92,16 @@ function refused(reason: RefusedReason, contents: Contents | null): Reading {
 }
 
 function decoded(codec: EngineParts['settings']['codec'], text: string): SessionValues | null {
-  let values: SessionValues | null
+  let values: unknown
   try {
     values = codec.decode(text)
   } catch {
     // A codec of the application may throw for a text that it did not write: a corrupt record, which is reported.
     return null
   }
-  if (values === null || !isObject(values.data)) return null
-  return values.flash === undefined || isObject(values.flash) ? values : null
+  if (!isObject(values) || !isObject(values['data'])) return null
+  const flash = values['flash']
+  return flash === undefined || isObject(flash) ? (values as unknown as SessionValues) : null
 }
 
 /** A message without a stamp is none: the two are written together. */

@@ -119,6 +119,9 @@ export function parsePayload(payload: string): Parsed | null {
   return end < 0 ? parseBare(payload) : parseSession(payload, end)
 }
 
+/** Root and write id: they stand in logs. */
+const ids = /^[\w-]+ [\w.-]+$/
+
 const noStamps: Readonly<Record<string, string>> = Object.freeze({})
 
 function parseSession(payload: string, end: number): Parsed | null {
@@ -128,9 +131,10 @@ function parseSession(payload: string, end: number): Parsed | null {
   const space = payload.indexOf(' ', afterRoot + 1)
   const afterWriteId = space < 0 || space > end ? end : space
   const createdAt = Number(payload.slice(2, afterTime))
+  if (afterTime === 2 || !Number.isFinite(createdAt)) return null
+  if (!ids.test(payload.slice(afterTime + 1, afterWriteId))) return null
   const root = payload.slice(afterTime + 1, afterRoot)
   const writeId = payload.slice(afterRoot + 1, afterWriteId)
-  if (afterTime === 2 || !Number.isFinite(createdAt) || !isId(root) || writeId === '') return null
   const values = payload.slice(end + 1)
   if (afterWriteId === end) {
     return { kind: 'session', facts: { createdAt, root }, stamps: noStamps, writeId, values }
@@ -215,11 +219,6 @@ function stampsOf(wire: unknown): Record<string, string> | null {
     setOwn(stamps, key, stamp)
   }
   return stamps
-}
-
-/** It names a session in logs. */
-function isId(text: string): boolean {
-  return /^[\w-]+$/.test(text)
 }
 
 /** JSON spells infinity as 1e999. */

@@ -43,7 +43,7 @@ async function endFirst(engine: Engine, state: SessionState, step: Step): Promis
   // Taken out one by one: an end that failed is due again.
   for (let ended = state.ended[0]; ended !== undefined; ended = state.ended[0]) {
     const { place, reason } = ended
-    const by = place.record.userId
+    const by = place.facts.userId
     await engine.persistence.end(place, by === undefined ? { reason } : { reason, by })
     state.ended = state.ended.slice(1)
   }
@@ -125,8 +125,7 @@ function settle(
 ): Eventually<Outcome> {
   // The request has left the session while this commit was under way: what was stored is to be ended too.
   if (state.log !== log) {
-    const [last] = state.ended.slice(-1)
-    if ('base' in written) state.ended = [...state.ended, { place: written.base, reason: last?.reason ?? 'destroy' }]
+    if ('base' in written) state.alsoEnd(written.base)
     return written.kind
   }
   if (written.kind === 'gone') {

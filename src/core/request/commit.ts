@@ -65,7 +65,8 @@ export async function reloadState(engine: Engine, state: SessionState): Promise<
       gone(engine, state, 0, null)
       throw goneError()
     }
-    state.settle({ kind: 'saved', base: live.base, contents: live.contents, shared: true }, null)
+    const { contents, writeId } = live
+    state.settle({ kind: 'saved', base: live.base, contents, writeId, shared: true }, null)
   })
 }
 

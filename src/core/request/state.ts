@@ -3,7 +3,7 @@ import type { Eventually } from '../../contract/store.ts'
 import { ChangeLog } from '../changes/change-log.ts'
 import { type FlashBag, withChanges } from '../changes/flash.ts'
 import type { EngineParts } from '../engine.ts'
-import type { Base, ChangeSet, Draft, Live, Place, Written } from '../persistence.ts'
+import { type Base, type ChangeSet, type Draft, type Live, storedBy, type Written } from '../persistence.ts'
 import { freshContents } from '../record/contents.ts'
 import { freeze } from '../record/write.ts'
 import { drawRoot } from '../token.ts'
@@ -19,7 +19,7 @@ export interface Outgoing {
 
 /** A session that the request is to end. */
 export interface Ended {
-  readonly place: Place
+  readonly place: Base
   readonly reason: 'destroy' | 'logout'
 }
 
@@ -118,6 +118,12 @@ export class SessionState {
     this.startAfresh()
   }
 
+  /** What was stored for a session that the request has left meanwhile. */
+  alsoEnd(place: Base): void {
+    const reason = this.ended.at(-1)?.reason ?? 'destroy'
+    this.ended = [...this.ended.filter((each) => each.place.key !== place.key), { place, reason }]
+  }
+
   /** What is stored from now on is a session of its own, under a token of its own. */
   startAfresh(): void {
     this.base = this.draft = this.outgoing = null
@@ -144,12 +150,13 @@ export class SessionState {
   }
 
   /** The session is stored so; `set` are the changes that were, if it was a commit. */
-  settle({ base, contents, shared }: Stored, set: ChangeSet | null, created = false): void {
-    if (contents !== null) this.log.rebase(contents, set?.changes.length ?? 0)
-    else if (set !== null) this.log.stored(set, base.facts)
-    if (set !== null) {
+  settle({ base, contents, writeId = '', shared }: Stored, set: ChangeSet | null, created = false): void {
+    const stored = set ?? storedBy(this.tried, writeId) ?? null
+    if (contents !== null) this.log.rebase(contents, stored?.changes.length ?? 0)
+    else if (stored !== null) this.log.stored(stored, base.facts)
+    if (stored !== null) {
       this.tried = null
-      if (set.flash !== null) this.flash?.drop(set.flash)
+      if (stored.flash !== null) this.flash?.drop(stored.flash)
     }
     // Both are the server's own: nothing is guessed here.
     if (!Object.is(base.token, this.base?.token)) {

@@ -29,9 +29,9 @@ export function load(parts: Parts, token: string, mayFollow: boolean): Eventuall
           engine.listeners.emit('expired', { at: engine.settings.clock(), id: idOf(key), ...identityOf(facts) })
           return nothing
         }
-        const { contents } = reading
+        const { contents, writeId } = reading
         const base = { token, key, record, facts: contents.facts, sealed: { epoch, issued: issued.count } }
-        const live: Live = { kind: 'live', base, contents, aged }
+        const live: Live = { kind: 'live', base, contents, writeId, aged }
         if (revocations === null) return live
         return revocations.check({ key, epoch, facts: contents.facts }).then((status): Eventually<Lookup> => {
           if (status.kind === 'live') return inEpoch(live, status.epoch)
@@ -72,7 +72,8 @@ export async function reload(parts: Parts, base: Base): Promise<Live | null> {
   if (current.kind === 'elsewhere') return current.live
   if (current.kind === 'gone') return null
   const reading = await readRecord(parts.engine, base.key, base.record)
-  return reading.kind === 'live' ? { kind: 'live', base: current.base, contents: reading.contents } : null
+  if (reading.kind !== 'live') return null
+  return { kind: 'live', base: current.base, contents: reading.contents, writeId: reading.writeId }
 }
 
 /** Whether the token is the newest one of a live session, as far as the server knows. */

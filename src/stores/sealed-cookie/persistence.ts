@@ -2,6 +2,7 @@ import type { Eventually } from '../../contract/store.ts'
 import type { EngineParts } from '../../core/engine.ts'
 import { deadline } from '../../core/expiry.ts'
 import { asMade } from '../../core/keyed/remake.ts'
+import { followed } from '../../core/keyed/write.ts'
 import type { Base, ChangeSet, Ending, Persistence, Place, TouchHow, Written } from '../../core/persistence.ts'
 import { identityOf } from '../../core/record/contents.ts'
 import { factsIn } from '../../core/record/read.ts'
@@ -14,7 +15,7 @@ import { IssuedTokens } from './issued.ts'
 import { currentOf, isCurrent, load, reload } from './load.ts'
 import { drawKey, epochOf, longestToken, type Parts, seal } from './parts.ts'
 import { revocationsIn } from './revocations.ts'
-import { followed, move, write } from './write.ts'
+import { move, write } from './write.ts'
 
 /**
  * Sessions sealed in their tokens: whoever holds the token holds the record.

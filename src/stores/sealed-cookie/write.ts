@@ -1,5 +1,6 @@
 import type { Eventually } from '../../contract/store.ts'
 import { type Made, remake } from '../../core/keyed/remake.ts'
+import { followed } from '../../core/keyed/write.ts'
 import { type ChangeSet, isEmpty, type Live, type Written } from '../../core/persistence.ts'
 import { identityOf, underNewKey } from '../../core/record/contents.ts'
 import { fits, pack } from '../../core/record/write.ts'
@@ -19,12 +20,15 @@ export function write(parts: Parts, made: Made, set: ChangeSet): Eventually<Writ
     const now = engine.settings.clock()
     const next = pack(engine, made.frozen, record.version + 1, now)
     if (next.expiresAt <= now) return { kind: 'gone' }
-    return andThen(seal(parts, key, next, made.frozen.facts, sealed?.epoch ?? ''), (base) => ({
-      kind: 'saved',
-      base,
-      contents: made.contents,
-      shared: false,
-    }))
+    return andThen(
+      seal(parts, key, next, made.frozen.facts, sealed?.epoch ?? ''),
+      (base): Written => ({
+        kind: 'saved',
+        base,
+        contents: made.contents,
+        shared: false,
+      }),
+    )
   })
 }
 
@@ -32,11 +36,6 @@ async function writeElsewhere(parts: Parts, live: Live, set: ChangeSet): Promise
   if (isEmpty(set)) return followed(live)
   const written = await write(parts, await remake(parts.engine, set, live), set)
   return written.kind === 'saved' ? { ...written, shared: true } : written
-}
-
-/** The session is where an automatic rotation has moved it. */
-export function followed({ base, contents }: Live): Written {
-  return { kind: 'moved', base, contents, shared: true }
 }
 
 /** Seals the session under a new key, and puts a tombstone under the old one where ends are remembered. */

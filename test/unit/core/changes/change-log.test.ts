@@ -43,19 +43,26 @@ const append = (key: string, item: unknown): Change => ({
 const ops = (changes: readonly Change[]) =>
   changes.map((change) => ('key' in change ? `${change.op} ${change.key}` : change.op))
 
+/** As a commit does: what was taken is frozen at once, and watched from then on. */
+function take(log: ChangeLog): readonly Change[] {
+  const changes = log.take()
+  log.watch(changes)
+  return changes
+}
+
 describe('what was changed in place', () => {
   it('becomes a change, whatever it was and wherever: reading alone becomes none', () => {
     fc.assert(
       fc.property(held, fc.constantFrom('a', 'b', 'c', '__proto__'), fc.nat(), (data, key, pick) => {
         const log = logOf(data)
         for (const name of Object.keys(data)) get(log, name)
-        expect([log.isChanged, log.take()]).toEqual([false, []])
+        expect([log.isChanged, take(log)]).toEqual([false, []])
         const mutations = mutationsOf(getOwn(log.contents.data, key))
         if (mutations.length === 0) return
         mutations[pick % mutations.length]?.[1]()
         expect(log.isChanged).toBe(true)
-        expect(ops(log.take())).toEqual([`set ${key}`])
-        expect(log.take()).toHaveLength(1)
+        expect(ops(take(log))).toEqual([`set ${key}`])
+        expect(take(log)).toHaveLength(1)
       }),
       { numRuns: 500 },
     )
@@ -66,12 +73,12 @@ describe('what was changed in place', () => {
     const cart = ['a']
     log.add(set('cart', cart))
     cart.push('b')
-    const taken = log.take()
+    const taken = take(log)
     expect([ops(taken), log.contents.data['cart']]).toEqual([['set cart'], ['a', 'b']])
     log.stored({ changes: taken, flash: null }, facts)
     expect(log.isChanged).toBe(false)
     cart.push('c')
-    expect([log.isChanged, ops(log.take())]).toEqual([true, ['set cart']])
+    expect([log.isChanged, ops(take(log))]).toEqual([true, ['set cart']])
   })
 
   it.each<[string, (log: ChangeLog) => unknown[]]>([
@@ -100,11 +107,11 @@ describe('what was changed in place', () => {
   ])('in an object that %s is seen as well', (_, make) => {
     const log = logOf({ cart: ['a'] })
     const object = make(log)
-    const taken = log.take()
+    const taken = take(log)
     log.stored({ changes: taken, flash: null }, facts)
     expect(log.isChanged).toBe(false)
     object.push('later')
-    expect(ops(log.take())).toEqual(['set cart'])
+    expect(ops(take(log))).toEqual(['set cart'])
   })
 
   it('comes before another change of its key, and none of another key comes in between', () => {
@@ -113,7 +120,7 @@ describe('what was changed in place', () => {
     get<number[]>(log, 'other').push(1)
     log.add(append('cart', 'c'))
     expect(ops(log.pending)).toEqual(['set cart', 'update cart'])
-    expect(ops(log.take())).toEqual(['set cart', 'update cart', 'set other'])
+    expect(ops(take(log))).toEqual(['set cart', 'update cart', 'set other'])
     expect(log.contents.data).toEqual({ cart: ['a', 'b', 'c'], other: [0, 1] })
   })
 
@@ -121,7 +128,7 @@ describe('what was changed in place', () => {
     const log = logOf({ cart: ['a'] })
     get<string[]>(log, 'cart').push('b')
     log.add(change)
-    expect(ops(log.take())).toEqual(['set cart', change.op])
+    expect(ops(take(log))).toEqual(['set cart', change.op])
   })
 
   it('is not seen in an object that the application itself has replaced or removed', () => {
@@ -130,7 +137,7 @@ describe('what was changed in place', () => {
       const log = logOf({ cart: ['a'] })
       const cart = get<string[]>(log, 'cart')
       log.add(change)
-      log.stored({ changes: log.take(), flash: null }, facts)
+      log.stored({ changes: take(log), flash: null }, facts)
       cart.push('late')
       expect(log.isChanged).toBe(false)
     }
@@ -142,11 +149,11 @@ describe('what was changed in place', () => {
       const log = logOf({ cart: ['a'], dropped: ['a'] })
       const [cart, dropped] = [get<string[]>(log, 'cart'), get<string[]>(log, 'dropped')]
       log.add(change)
-      log.stored({ changes: log.take(), flash: null }, log.contents.facts)
+      log.stored({ changes: take(log), flash: null }, log.contents.facts)
       expect(log.isChanged).toBe(false)
       cart.push('b')
       if (change === login) dropped.push('b')
-      expect(ops(log.take())).toEqual(['set cart'])
+      expect(ops(take(log))).toEqual(['set cart'])
     }
   })
 
@@ -155,7 +162,7 @@ describe('what was changed in place', () => {
     const cart = get<unknown[]>(log, 'cart')
     cart.push(cart)
     expect(log.isChanged).toBe(true)
-    expect(new Set(ops(log.take()))).toEqual(new Set(['set cart']))
+    expect(new Set(ops(take(log)))).toEqual(new Set(['set cart']))
   })
 })
 
@@ -164,12 +171,12 @@ describe('a commit', () => {
     const log = logOf({ cart: ['a'] })
     const job = { step: 1 }
     log.add(set('job', job))
-    const taken = log.take()
+    const taken = take(log)
     job.step = 2
     log.add(push('cart', 'b'))
     expect([ops(taken), ops(log.pending)]).toEqual([['set job'], ['set job', 'push cart']])
     log.stored({ changes: taken, flash: null }, facts)
-    expect(ops(log.take())).toEqual(['push cart', 'set job'])
+    expect(ops(take(log))).toEqual(['push cart', 'set job'])
     expect(log.contents.data).toEqual({ cart: ['a', 'b'], job: { step: 2 } })
   })
 
@@ -178,10 +185,10 @@ describe('a commit', () => {
     const cart = get<string[]>(log, 'cart')
     cart.push('b')
     log.add(push('cart', 'c'))
-    const first = log.take()
-    expect(log.take()).toEqual(first)
+    const first = take(log)
+    expect(take(log)).toEqual(first)
     log.add(set('other', 1))
-    const again = log.take()
+    const again = take(log)
     expect(again.slice(0, first.length)).toEqual(first)
     expect(ops(again)).toEqual(['set cart', 'push cart', 'set other'])
     expect(log.isChanged).toBe(true)
@@ -190,7 +197,7 @@ describe('a commit', () => {
   it('what one was given cannot be changed by what comes later', () => {
     const log = logOf({})
     log.add(set('a', 1))
-    const taken = log.take()
+    const taken = take(log)
     log.add(set('b', 1))
     log.drop(1)
     expect(ops(taken)).toEqual(['set a'])
@@ -201,11 +208,11 @@ describe('a commit', () => {
     const moved: Facts = { ...facts, rotatedAt: 3, formerIds: ['x'], dataVersion: 2 }
     const log = logOf({})
     log.add(set('a', 1))
-    const taken = log.take()
+    const taken = take(log)
     log.add(login)
     log.stored({ changes: taken, flash: null }, moved)
     expect(log.contents.facts).toEqual({ ...moved, userId: 'ada', authenticatedAt: 5, device: 'Firefox' })
-    const second = log.take()
+    const second = take(log)
     log.stored({ changes: second, flash: null }, { ...moved, userId: 'ada', authenticatedAt: 5 })
     expect(log.contents.facts).toEqual({ ...moved, userId: 'ada', authenticatedAt: 5 })
   })
@@ -214,7 +221,7 @@ describe('a commit', () => {
     const bob: Partial<Facts> = { userId: 'bob', authenticatedAt: 2, device: 'of bob' }
     const log = new ChangeLog(codec, contentsOf({}, bob))
     log.add(set('a', 1))
-    const taken = log.take()
+    const taken = take(log)
     log.add({ op: 'login', userId: 'ada', at: 5, device: undefined, keep: undefined, root: 'root-1' })
     log.stored({ changes: taken, flash: null }, { ...facts, ...bob })
     expect(log.contents.facts).toEqual({ createdAt: 1, root: 'root-1', userId: 'ada', authenticatedAt: 5 })
@@ -228,7 +235,7 @@ describe('after a commit that met another request', () => {
         const log = logOf(data)
         const before = new Map(Object.keys(data).map((name) => [name, get(log, name)]))
         log.add(set('mine', 1))
-        const taken = log.take()
+        const taken = take(log)
         log.rebase(contentsOf({ ...more, ...data, mine: 1, theirs: 1 }), taken.length)
         for (const [name, value] of before) expect(get(log, name) === value || Number.isNaN(value)).toBe(true)
         expect([log.contents.data['theirs'], log.isChanged]).toEqual([1, false])
@@ -243,7 +250,7 @@ describe('after a commit that met another request', () => {
     log.rebase(contentsOf({ cart: ['a'], theirs: 1 }), 0)
     cart.push('b')
     expect(get(log, 'cart')).toBe(cart)
-    expect(ops(log.take())).toEqual(['set cart'])
+    expect(ops(take(log))).toEqual(['set cart'])
     expect(log.contents.data).toEqual({ cart: ['a', 'b'], theirs: 1 })
   })
 
@@ -254,7 +261,7 @@ describe('after a commit that met another request', () => {
     expect(get(log, 'cart')).toEqual(['theirs'])
     expect(log.isChanged).toBe(false)
     mine.push('b')
-    expect(ops(log.take())).toEqual(['set cart'])
+    expect(ops(take(log))).toEqual(['set cart'])
     expect(log.contents.data['cart']).toBe(mine)
   })
 
@@ -265,7 +272,7 @@ describe('after a commit that met another request', () => {
     const recent = get<string[]>(log, 'cart')
     recent.push('recent')
     old.push('old')
-    expect(ops(log.take())).toEqual(['set cart', 'set cart'])
+    expect(ops(take(log))).toEqual(['set cart', 'set cart'])
     expect(log.contents.data['cart']).toBe(recent)
   })
 
@@ -275,7 +282,7 @@ describe('after a commit that met another request', () => {
     log.rebase(contentsOf({}), 0)
     expect([log.isChanged, log.contents.data]).toEqual([false, {}])
     cart.push('b')
-    expect(ops(log.take())).toEqual(['set cart'])
+    expect(ops(take(log))).toEqual(['set cart'])
     expect(log.contents.data).toEqual({ cart: ['a', 'b'] })
   })
 
@@ -283,7 +290,7 @@ describe('after a commit that met another request', () => {
     const log = logOf({ cart: ['a'], n: 1 })
     const cart = get<string[]>(log, 'cart')
     log.add(set('mine', 1))
-    const taken = log.take()
+    const taken = take(log)
     cart.push('b')
     log.add({ op: 'update', key: 'n', change: (n) => Number(n) + 1 })
     log.rebase(contentsOf({ cart: ['a'], n: 10, mine: 1 }), taken.length)
@@ -346,8 +353,8 @@ describe('any request among others', () => {
           const value = get<number[] | undefined>(log, name)
           if (value !== undefined) objects.set(name, [...(objects.get(name) ?? []), value])
         }
-        const take = () => {
-          const changes = log.take()
+        const begin = () => {
+          const changes = take(log)
           under = { changes, values: codec.encode({ data: log.contents.data }) }
         }
         const store = () => {
@@ -407,7 +414,7 @@ describe('any request among others', () => {
               void log.isChanged
               break
             case 'take':
-              if (under === null) take()
+              if (under === null) begin()
               break
             case 'stored':
               store()
@@ -421,7 +428,7 @@ describe('any request among others', () => {
           }
         }
         store()
-        take()
+        begin()
         store()
         const { others: theirs, ...mine } = storedIn(stored)
         expect(difference(sorted(mine), sorted(alone))).toBeNull()

@@ -139,7 +139,6 @@ describe('a codec of the application', () => {
       },
     ],
     ['returns null', () => null],
-    // FAULT in src, 2: undefined is looked into outside of the try, so a TypeError reaches whoever opens the session.
     ['returns undefined', () => undefined],
     ['returns text', () => 'text'],
     ['returns a number', () => 5],

@@ -148,7 +148,7 @@ describe('SEC-62 a payload of another', () => {
   it.each([
     ...['', ' ', '\n', '\n\n', '{', 'null', '1', '"x"', '[]', '{}', 'undefined', '[1,{"v":1}]\n{}'],
     ...['\uFEFF', '\0', ' ', '[', '_'].map((before) => `${before}1 1 r w\n{}`),
-    ...[' x', ' ,', ' }', ' []', ' null', ' {}{}', ' {} {}', '  {}', ' '].map((after) => `1 1 r w${after}\n{}`),
+    ...[' x', ' ,', ' }', ' []', ' null', ' {}{}', ' {} {}', ' '].map((after) => `1 1 r w${after}\n{}`),
     // One line only: neither a tombstone nor a note.
     ...['1', '1 ', '1 1 r w', '1 x', '1 x ', '1 m', '1 m ', '1 m undefined', '1 y {}', '1 {"a":1,"o":"r"}'],
   ])('%j is nothing', (payload) => {
