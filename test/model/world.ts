@@ -50,9 +50,14 @@ interface Line {
   uncertain: boolean
   count: number
   readonly written: Set<number>
-  /** In-place additions that were acknowledged. */
   notesLeft: number
   notesTaken: number
+  /** What the box held when all was last at rest: additions in place, which later ones must find. */
+  boxed: ReadonlySet<number>
+  /** What the request that began the session had in hand: a sign-in takes its objects along into a session of its own. */
+  inherited: ReadonlySet<number>
+  /** Additions acknowledged since. Of overlapping ones the last to be stored decides. */
+  readonly added: Set<number>
 }
 
 interface Browser {
@@ -80,6 +85,7 @@ export class World {
   readonly #inner = memoryStore({ clock: () => this.#now })
   readonly #secrets = new Set<string>()
   readonly #faults: Map<number, 'before' | 'after'>
+  readonly #isFaulty: boolean
   /** Which browser each unique write belongs to. */
   readonly #writers = new Map<number, number>()
   #now = 1_800_000_000_000
@@ -92,6 +98,7 @@ export class World {
   constructor(scheduler: fc.Scheduler, options: WorldOptions) {
     this.#scheduler = scheduler
     this.#faults = new Map(options.faults)
+    this.#isFaulty = this.#faults.size > 0 || options.store !== undefined
     const store = this.#scheduled(options.store?.(this.#inner) ?? this.#inner)
     this.#nodes = [0, 1].map(() =>
       createSessions<Data, Flash>({
@@ -142,7 +149,7 @@ export class World {
       await this.#act(sessions, session, { own, line, actions, browser, number, exchange, status })
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
-      const expected = ['STORE_FAILED', 'SESSION_CONFLICT', 'SESSION_GONE']
+      const expected = this.#isFaulty ? ['STORE_FAILED', 'SESSION_CONFLICT', 'SESSION_GONE'] : ['SESSION_GONE']
       check(expected.includes(error.code), `an unexpected ${error.code}: ${error.message}`)
       if (line && error.code !== 'SESSION_GONE') line.uncertain = true
     } finally {
@@ -170,11 +177,15 @@ export class World {
     for (const key of session.keys()) {
       if (key.startsWith('w')) check(this.#writers.get(Number(key.slice(1))) === number, 'I2: another browser’s data')
     }
-    let pending = { increments: 0, writes: [] as number[], notes: 0, ends: [] as Line[] }
+    const nothing = () => ({ increments: 0, writes: [] as number[], notes: 0, boxed: [] as number[] })
+    let pending = { ...nothing(), ends: [] as Line[] }
     let moving = false
     const acknowledge = (outcome: Outcome, issued: string | null) => {
       for (const ended of pending.ends) ended.dead = true
-      if (outcome === 'created' && issued !== null) line = this.#begin(number, issued)
+      if (outcome === 'created' && issued !== null) {
+        line = this.#begin(number, issued)
+        line.inherited = new Set(session.get('box')?.items)
+      }
       if (outcome !== 'created' && issued !== null && line !== undefined) {
         // A token that this commit did not issue came from a save, which only an automatic rotation lets do so here.
         this.#move(line, issued, began, outcome !== 'moved' || !moving)
@@ -183,12 +194,13 @@ export class World {
         line.count += pending.increments
         for (const write of pending.writes) line.written.add(write)
         line.notesLeft += pending.notes
+        for (const item of pending.boxed) line.added.add(item)
       }
       if (outcome === 'gone' && line !== undefined) {
         const excused = line.dead || line.uncertain || line.former.size > 0 || line.unrest > 0
         check(excused, 'a session is gone that nobody ended or moved')
       }
-      pending = { increments: 0, writes: [], notes: 0, ends: [] }
+      pending = { ...nothing(), ends: [] }
     }
     for (const action of actions) {
       switch (action.do) {
@@ -205,6 +217,7 @@ export class World {
           const box = session.get('box')
           if (box === undefined) session.set('box', { items: [own] })
           else box.items.push(own)
+          pending = { ...pending, boxed: [...pending.boxed, own] }
           break
         }
         case 'read':
@@ -228,7 +241,7 @@ export class World {
         case 'destroy':
           session.destroy()
           if (line !== undefined) pending.ends.push(line)
-          pending = { ...pending, increments: 0, writes: [], notes: 0 }
+          pending = { ...pending, ...nothing() }
           line = undefined
           break
         case 'save':
@@ -239,10 +252,15 @@ export class World {
           break
       }
     }
+    const replaced = new Set(line?.former.keys())
     const committed = await sessions.commit(session, { status })
+    check(
+      committed.token === null || !replaced.has(committed.token),
+      'X5: a token was handed out that had been replaced before the request came to its end',
+    )
     if (status >= 500) {
       for (const ended of pending.ends) ended.dead = true
-      pending = { increments: 0, writes: [], notes: 0, ends: [] }
+      pending = { ...nothing(), ends: [] }
     }
     acknowledge(committed.outcome, committed.token)
     const cookies = cookiesOf(exchange)
@@ -265,6 +283,9 @@ export class World {
       written: new Set(),
       notesLeft: 0,
       notesTaken: 0,
+      boxed: new Set(),
+      inherited: new Set(),
+      added: new Set(),
     }
     this.#lines.push(line)
     this.#lineOf.set(token, line)
@@ -306,6 +327,7 @@ export class World {
       for (const write of line.written) check(session.get(`w${write}`) === write, 'X1: an acknowledged write is lost')
       const kept = session.keys().filter((key) => key.startsWith('w'))
       check(kept.length === line.written.size, 'I5: a write that was refused is there')
+      this.#checkBox(line, session.get('box')?.items ?? [])
       for (const [former] of line.former) {
         if (this.#isRetired(line, former)) check((await sessions.open(former)).isNew, 'I4: a retired token works')
       }
@@ -314,6 +336,18 @@ export class World {
     const stored = JSON.stringify(entries)
     for (const secret of this.#secrets) check(!stored.includes(secret), 'I6: the store holds a token')
     check(Object.keys(Object.prototype).length === 0, 'I7: Object.prototype has changed')
+  }
+
+  /** What was changed in place is never lost silently, and what was refused is not there. */
+  #checkBox(line: Line, items: readonly number[]): void {
+    for (const item of line.boxed) check(items.includes(item), 'X8: an earlier addition in place is lost')
+    check(line.added.size === 0 || items.some((item) => line.added.has(item)), 'X8: additions in place are lost')
+    for (const item of items) {
+      const known = [line.boxed, line.added, line.inherited].some((items) => items.has(item))
+      check(known, 'I5: an addition that was refused is there')
+    }
+    line.boxed = new Set(items)
+    line.added.clear()
   }
 
   /** Every call waits for its turn before it is applied, and its answer waits again. */

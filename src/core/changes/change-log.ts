@@ -132,7 +132,8 @@ export class ChangeLog {
   }
 
   #collectKey(key: string): void {
-    for (const value of this.#handedOut?.takeChanged(key) ?? []) {
+    if (this.#handedOut === null) return
+    for (const value of this.#handedOut.takeChanged(key)) {
       setOwn(this.#contents.data, key, value)
       this.#remember({ op: 'set', key, value })
     }

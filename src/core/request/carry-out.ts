@@ -151,6 +151,9 @@ async function createAfresh(
   set: ChangeSet,
 ): Promise<Outcome> {
   const contents = freshContents(engine.settings.clock())
+  // What belonged to another user is not carried over, here as elsewhere.
+  const owner = state.base?.facts.userId
+  if (owner !== undefined) contents.facts = { ...contents.facts, userId: owner }
   const values = thaw(engine, set.frozen)
   replay(set.changes, values, contents)
   contents.flash = withChanges(contents.flash, set.flash, values.flash)
