@@ -53,5 +53,5 @@ export function mount<Data extends object, Flash extends object, Request>(
 function decided(answer: unknown): boolean {
   if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return answer !== false
   Promise.resolve(answer).catch(logFault)
-  throw new SessionError('CONFIG_INVALID', '`when` returned a promise: it has to return true or false at once')
+  throw new SessionError('CONFIG_INVALID', '`when` returned a promise: it has to return true or false at once.')
 }

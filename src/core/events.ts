@@ -13,9 +13,9 @@ export class Listeners {
   /** Throws `CONFIG_INVALID` for an event that does not exist. */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
     if (!names.has(name)) {
-      throw new SessionError('CONFIG_INVALID', `there is no event "${name}"; there are ${[...names].join(', ')}`)
+      throw new SessionError('CONFIG_INVALID', `There is no event "${name}". There are: ${[...names].join(', ')}.`)
     }
-    if (typeof listener !== 'function') throw new SessionError('CONFIG_INVALID', 'a listener must be a function')
+    if (typeof listener !== 'function') throw new SessionError('CONFIG_INVALID', 'A listener must be a function.')
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
     // Each subscription is its own: the same function twice is called twice.

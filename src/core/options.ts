@@ -142,15 +142,15 @@ export function resolveOptions<Data extends object>(
   refuseUnknown(options.limits, knownLimits, 'limits.')
   refuseUnknown(options.id, knownIds, 'id.')
   const { limits = {}, cookie = {}, migrate = null, trustProxy = false, onStoreError = 'fail' } = options
-  if (onStoreError !== 'fail' && onStoreError !== 'anonymous') refuse("onStoreError is 'fail' or 'anonymous'")
+  if (onStoreError !== 'fail' && onStoreError !== 'anonymous') refuse("onStoreError is 'fail' or 'anonymous'.")
   if (migrate !== null && !(Number.isSafeInteger(migrate.version) && migrate.version >= 1)) {
-    refuse('migrate.version is a whole number from 1')
+    refuse('migrate.version is a whole number from 1.')
   }
   const sealed = isSealed(options.store) ? options.store : null
   const secrets = parseSecrets(options.secret)
   const timeouts = resolveTimeouts(options)
   if (sealed !== null && secrets.length === 0) {
-    refuse(`${sealed.name} needs a "secret", such as the output of "openssl rand -base64 32"`)
+    refuse(`${sealed.name} needs the option "secret", such as the output of "openssl rand -base64 32".`)
   }
   return {
     store: sealed === null ? checkedStore(options.store as Store) : sealed.revocation,
@@ -196,11 +196,12 @@ function resolveTimeouts({
   }
   const longest = `absoluteTimeout (${absolute} ms), after which every session ends`
   if (idle > absolute)
-    refuse(`idleTimeout (${idle} ms) is longer than ${longest}: shorten it, or set absoluteTimeout too`)
-  if (anonymousIdle > absolute) refuse(`limits.anonymousIdleTimeout (${anonymousIdle} ms) is longer than ${longest}`)
+    refuse(`idleTimeout (${idle} ms) is longer than ${longest}: shorten it, or set absoluteTimeout too.`)
+  if (anonymousIdle > absolute)
+    refuse(`limits.anonymousIdleTimeout (${anonymousIdle} ms) is longer than ${longest}: shorten it.`)
   if (timeouts.renewAfter >= idle && idle > 1) {
     refuse(
-      `renewAfter (${timeouts.renewAfter} ms) must be shorter than idleTimeout (${idle} ms), or no use extends a session`,
+      `renewAfter (${timeouts.renewAfter} ms) must be shorter than idleTimeout (${idle} ms), or no use extends a session.`,
     )
   }
   return timeouts
@@ -213,7 +214,7 @@ function rotation(rotateEvery: Duration | undefined, { absolute }: Timeouts): nu
   const every = parseDuration(rotateEvery, 'rotateEvery')
   if (every <= absolute) return every
   return refuse(
-    `rotateEvery (${every} ms) is longer than absoluteTimeout (${absolute} ms): no session would ever rotate`,
+    `rotateEvery (${every} ms) is longer than absoluteTimeout (${absolute} ms): no session would ever rotate.`,
   )
 }
 
@@ -223,7 +224,8 @@ function isSealed(store: Store | SealedStore): store is SealedStore {
 
 function checkedStore(store: Store): Store {
   for (const operation of ['read', 'create', 'replace', 'touch', 'delete'] as const) {
-    if (typeof store?.[operation] !== 'function') refuse(`store has no method "${operation}": it must be a Store`)
+    if (typeof store?.[operation] !== 'function')
+      refuse(`store has no method "${operation}": it must be a Store. Did openStore(...) get its await?`)
   }
   return store
 }
@@ -234,11 +236,11 @@ function checkedTransport(
   absolute: number,
 ): Transport {
   if (transport === undefined) {
-    if (cookie === false) refuse('without the cookie the token needs another "transport"')
+    if (cookie === false) refuse('cookie: false needs another "transport" for the token.')
     return cookieTransport(cookie, { absoluteTimeout: absolute })
   }
   if (transport.readOnly) {
-    refuse('transport can only read tokens: combine it with another by firstOf(...)')
+    refuse('transport can only read tokens: combine it with another by firstOf(...).')
   }
   return transport
 }
@@ -246,7 +248,7 @@ function checkedTransport(
 function commitRule(commitOn: NonNullable<SessionsOptions['commitOn']>): Settings['commitOn'] {
   if (typeof commitOn === 'function') return commitOn
   if (commitOn === 'always') return () => true
-  if (commitOn !== 'success') refuse("commitOn is 'success', 'always' or a function")
+  if (commitOn !== 'success') refuse("commitOn is 'success', 'always' or a function.")
   return ({ status = 200, error }) => status < 500 && (error === undefined || isClientError(error))
 }
 
@@ -258,19 +260,19 @@ function isClientError(error: unknown): boolean {
 
 function proxies(trustProxy: boolean | number): number {
   const count = Number(trustProxy)
-  if (!Number.isInteger(count) || count < 0) refuse('trustProxy is true, false or a number of proxies')
+  if (!Number.isInteger(count) || count < 0) refuse('trustProxy is true, false or a number of proxies.')
   return count
 }
 
 function positive(value: number, what: string): number {
-  if (!Number.isSafeInteger(value) || value < 1) refuse(`${what} is a whole number from 1`)
+  if (!Number.isSafeInteger(value) || value < 1) refuse(`${what} is a whole number from 1.`)
   return value
 }
 
 /** A misspelt option would silently leave its default in force. */
 function refuseUnknown(options: object = {}, names: ReadonlySet<string>, prefix: string): void {
   for (const name of Object.keys(options)) {
-    if (!names.has(name)) refuse(`there is no option "${prefix}${name}"; there are ${[...names].join(', ')}`)
+    if (!names.has(name)) refuse(`There is no option "${prefix}${name}". There are: ${[...names].join(', ')}.`)
   }
 }
 

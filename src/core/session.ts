@@ -122,10 +122,13 @@ export class LiveSession implements Session<AnyData, AnyData> {
   }
 
   increment(key: string, by = 1): number {
-    if (!Number.isFinite(by)) throw new SessionError('VALUE_INVALID', 'increment needs a finite number to add')
+    if (!Number.isFinite(by)) throw new SessionError('VALUE_INVALID', 'increment needs a finite number to add.')
     return this.update(key, (current: unknown) => {
       if (current === undefined || typeof current === 'number') return (current ?? 0) + by
-      throw new SessionError('VALUE_INVALID', 'increment needs a number, and the key holds none')
+      throw new SessionError(
+        'VALUE_INVALID',
+        'increment needs a number, and the key holds something else: set a number first.',
+      )
     })
   }
 
@@ -169,7 +172,10 @@ export class LiveSession implements Session<AnyData, AnyData> {
 
   login(userId: string, { keep }: LoginOptions<AnyData> = {}): void {
     if (typeof userId !== 'string' || userId === '' || userId.length > longestUserId || /\p{Cs}/u.test(userId)) {
-      throw new SessionError('VALUE_INVALID', `login needs a user id: a string of 1 to ${longestUserId} characters`)
+      throw new SessionError(
+        'VALUE_INVALID',
+        `login needs a user id: a string of 1 to ${longestUserId} characters, such as String(user.id).`,
+      )
     }
     const state = this.#state
     assertCookie(state, 'login()')
@@ -211,8 +217,8 @@ export class LiveSession implements Session<AnyData, AnyData> {
   }
 
   #assertWritable(): void {
-    if (this.#state.base === null) assertCookie(this.#state, 'the first write to a session')
-    else if (this.#engine.persistence.inToken) assertCookie(this.#state, 'a write to a sealed session')
+    if (this.#state.base === null) assertCookie(this.#state, 'The first write to a session')
+    else if (this.#engine.persistence.inToken) assertCookie(this.#state, 'A write to a sealed session')
   }
 
   #write(change: Change): void {
@@ -224,12 +230,12 @@ export class LiveSession implements Session<AnyData, AnyData> {
 
 function assertCookie(state: SessionState, what: string): void {
   if (!state.begun && !state.headersSent) return
-  throw new SessionError('HEADERS_SENT', `${what} needs a cookie, and the response has begun: call it before`)
+  throw new SessionError('HEADERS_SENT', `${what} needs a cookie, and the response has begun: call it before.`)
 }
 
 function checkedKey(key: unknown): string {
   if (typeof key === 'string') return key
-  throw new SessionError('VALUE_INVALID', 'a session key must be a string')
+  throw new SessionError('VALUE_INVALID', 'A key of a session must be a string.')
 }
 
 /** A User-Agent as it may be shown in a list: printable, bounded. */

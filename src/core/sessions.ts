@@ -76,7 +76,10 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   of(carrier: object): Session {
     const session = this.tryOf(carrier)
     if (session !== undefined) return session
-    throw new SessionError('NO_SESSION', 'no session belongs to this object: mount the adapter before this handler')
+    throw new SessionError(
+      'NO_SESSION',
+      'No session belongs to this object: mount the adapter before this handler, and pass what the adapter was given.',
+    )
   }
 
   tryOf(carrier: object): Session | undefined {
@@ -89,8 +92,8 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
     throw new SessionError(
       'NO_SESSION',
       this.#context.available
-        ? 'this code does not run within a request that a session adapter serves'
-        : 'this runtime has no AsyncLocalStorage: use sessions.of(request)',
+        ? 'This code does not run within a request that a session adapter serves: use sessions.of(request), or tryCurrent().'
+        : 'This runtime has no AsyncLocalStorage: use sessions.of(request).',
     )
   }
 
@@ -99,7 +102,8 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
   }
 
   async open(source: Exchange | FetchRequest | string | null): Promise<Session> {
-    if (this.#closed !== null) throw new SessionError('CLOSED', 'these sessions were closed')
+    if (this.#closed !== null)
+      throw new SessionError('CLOSED', 'These sessions were closed by close(): create others with createSessions.')
     const { transport } = this.#engine.settings
     let opening: Eventually<SessionState>
     if (source === null || typeof source === 'string') {
@@ -191,5 +195,5 @@ export class LiveSessions implements Sessions<AnyData, AnyData> {
 function stateOf(session: Session): SessionState {
   const state = LiveSession.stateOf(session)
   if (state !== undefined) return state
-  throw new SessionError('NO_SESSION', 'this is not a session that open() has returned')
+  throw new SessionError('NO_SESSION', 'This is not a session that open() has returned.')
 }

@@ -45,10 +45,10 @@ export function createTokens(
 ): Tokens {
   const { bytes = 32, prefix = '', generate } = options
   if (!Number.isInteger(bytes) || bytes < 16 || bytes > 128) {
-    throw new SessionError('CONFIG_INVALID', 'id.bytes must be a whole number from 16 (128 bits) to 128')
+    throw new SessionError('CONFIG_INVALID', 'id.bytes must be a whole number from 16 (128 bits) to 128.')
   }
   if (typeof prefix !== 'string' || (prefix !== '' && !(alphabet.test(prefix) && prefix.length <= 32))) {
-    throw new SessionError('CONFIG_INVALID', 'id.prefix must be at most 32 characters of A-Z a-z 0-9 - _')
+    throw new SessionError('CONFIG_INVALID', 'id.prefix must be at most 32 characters of A-Z a-z 0-9 - _.')
   }
   const length = prefix.length + Math.ceil((bytes * 4) / 3)
   const wellFormed = generate
@@ -62,11 +62,11 @@ export function createTokens(
       'ID_INVALID',
       `id.generate must return ${leastCustom} to ${mostCustom} characters of A-Z a-z 0-9 - _ (it returned ${
         typeof token === 'string' ? `${token.length} characters` : typeof token
-      })`,
+      }).`,
     )
   }
   if (generate && new Set([draw(), draw()]).size === 1) {
-    throw new SessionError('ID_INVALID', 'id.generate returned the same token twice: it must be unpredictable')
+    throw new SessionError('ID_INVALID', 'id.generate returned the same token twice: it must be unpredictable.')
   }
   const hashes = secrets.length === 0 ? [keyHash(name, null)] : secrets.map((secret) => keyHash(name, secret))
   return {
@@ -85,7 +85,7 @@ export function createTokens(
 export function randomBytes(random: RandomSource, length: number): Uint8Array {
   const bytes: unknown = random(length)
   if (bytes instanceof Uint8Array && bytes.length === length) return bytes
-  throw new SessionError('ID_INVALID', `random must return a Uint8Array of the ${length} bytes asked for`)
+  throw new SessionError('ID_INVALID', `random must return a Uint8Array of the ${length} bytes asked for.`)
 }
 
 /** A token and the key that it will be stored under. */

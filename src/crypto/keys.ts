@@ -16,7 +16,7 @@ export function parseSecrets(secret: string | readonly string[] | undefined): re
   if (secret === undefined) return []
   const secrets = typeof secret === 'string' ? [secret] : secret
   if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw new SessionError('CONFIG_INVALID', 'secret must be a string or a list of strings, newest first')
+    throw new SessionError('CONFIG_INVALID', 'secret must be a string or a list of strings, the newest first.')
   }
   secrets.forEach((each, index) => {
     const fault = faultOf(each)
@@ -24,12 +24,12 @@ export function parseSecrets(secret: string | readonly string[] | undefined): re
       const which = typeof secret === 'string' ? 'secret' : `secret[${index}]`
       throw new SessionError(
         'CONFIG_INVALID',
-        `${which} ${fault}: use 32 random bytes, such as the output of "openssl rand -base64 32"`,
+        `${which} ${fault}: use 32 random bytes, such as the output of "openssl rand -base64 32".`,
       )
     }
   })
   if (new Set(secrets).size !== secrets.length)
-    throw new SessionError('CONFIG_INVALID', 'secret lists the same secret twice')
+    throw new SessionError('CONFIG_INVALID', 'secret lists the same secret twice: list each once, the newest first.')
   return [...secrets]
 }
 

@@ -29,7 +29,7 @@ const mostCandidates = 8
 export function chunkedCookie(options: ChunkedCookieOptions = {}, limits: CookieLimits = {}): Transport {
   const { chunks = 3, ...cookie } = options
   if (chunks !== 2 && chunks !== 3) {
-    throw new SessionError('CONFIG_INVALID', 'chunkedCookie: chunks is 2 or 3, or use cookieTransport')
+    throw new SessionError('CONFIG_INVALID', 'chunkedCookie: chunks is 2 or 3. For one cookie use cookieTransport.')
   }
   const first = cookieTransport(cookie, limits)
   const { name } = first

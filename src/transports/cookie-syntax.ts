@@ -86,7 +86,9 @@ export function cookiePair(name: string, value: string): string {
   }
   // The value is a secret: it is never shown.
   if (typeof value !== 'string' || !cookieOctets.test(value)) {
-    refuse(`The value for the cookie ${name} has a character that cookies cannot carry.`)
+    refuse(
+      `The value for the cookie ${name} has a character that cookies cannot carry: control characters, spaces and " , ; \\ are not allowed (RFC 6265).`,
+    )
   }
   const bytes = name.length + value.length
   if (bytes > maxPairBytes) {
@@ -115,7 +117,7 @@ export function attributesText(attributes: CookieAttributes): string {
   }
   if (path !== undefined && (typeof path !== 'string' || path.length > maxAttributeBytes || !urlPath.test(path))) {
     refuse(
-      `A cookie's path begins with '/' and has at most ${maxAttributeBytes} ASCII characters without spaces , ; ? #`,
+      `A cookie's path begins with '/' and has at most ${maxAttributeBytes} ASCII characters without spaces , ; ? #.`,
     )
   }
   if (sameSite !== undefined && !sameSites.has(sameSite)) refuse("A cookie's SameSite is Strict, Lax or None.")

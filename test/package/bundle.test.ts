@@ -69,23 +69,26 @@ async function makeBundle(names: string[]): Promise<Bundle> {
 }
 
 describe('the bundle', () => {
-  it('of an Express app stays within 25 kB', async () => {
-    const { gzipped } = await bundle('coatcheck', 'coatcheck/express', 'coatcheck/stores/memory')
-    console.log(`gzipped bytes of an Express app: ${gzipped}`)
+  // decisions/017
+  const budget = 36_000
+
+  it('of an Express app on Redis stays within 36 kB', async () => {
+    const { gzipped } = await bundle('coatcheck', 'coatcheck/express', 'coatcheck/stores/redis')
+    console.log(`gzipped bytes of an Express app on Redis: ${gzipped}`)
     expect(gzipped).toBeGreaterThan(1000)
-    expect(gzipped).toBeLessThanOrEqual(25_000)
+    expect(gzipped).toBeLessThanOrEqual(budget)
   })
 
   // The suites are for test runs, where nobody waits for a download.
   const shipped = doors.filter((door) => door !== 'coatcheck/testing')
 
-  it('of each door that an application ships stays within 25 kB', async () => {
+  it('of each door that an application ships stays within that too', async () => {
     const sizes: Record<string, number> = {}
     for (const door of doors) sizes[door] = (await bundle(door)).gzipped
     console.log(
       ['gzipped bytes per door', ...doors.map((door) => `${String(sizes[door]).padStart(8)}  ${door}`)].join('\n'),
     )
-    expect(shipped.filter((door) => (sizes[door] ?? 0) > 25_000)).toEqual([])
+    expect(shipped.filter((door) => (sizes[door] ?? 0) > budget)).toEqual([])
   })
 
   it.each(platformless)('of %s names no module of Node', async (door) => {

@@ -141,7 +141,7 @@ describe('sealedCookie', () => {
   it('D3 F5 without a secret, or with an empty one, it is refused at construction', () => {
     const store = sealedCookie()
     expect(() => createSessions({ store })).toThrow(code('CONFIG_INVALID'))
-    expect(() => createSessions({ store })).toThrow(/sealed-cookie needs a "secret".*openssl rand/)
+    expect(() => createSessions({ store })).toThrow(/sealed-cookie needs the option "secret".*openssl rand/)
     for (const bad of ['', [], ['']])
       expect(() => createSessions({ store, secret: bad })).toThrow(code('CONFIG_INVALID'))
   })

@@ -16,7 +16,7 @@ const longestChain = 16
 export async function listSessions(engine: EngineParts, listing: Listing, query: ListQuery = {}): Promise<SessionPage> {
   const { cursor = null, limit = 100 } = query
   if (!Number.isInteger(limit) || limit < 1 || limit > mostPerPage) {
-    throw new SessionError('CONFIG_INVALID', `limit is a whole number from 1 to ${mostPerPage}`)
+    throw new SessionError('CONFIG_INVALID', `limit is a whole number from 1 to ${mostPerPage}.`)
   }
   const page = await listing.list({ cursor, limit })
   const infos = await Promise.all(page.entries.map(({ key, record }) => infoOf(engine, key, record)))

@@ -72,6 +72,6 @@ async function startCron(expression: string, sweep: () => Promise<unknown>): Pro
     return { stop: () => job.stop() }
   } catch (cause) {
     const hint = "use an interval such as '30m' or a cron expression such as '*/30 * * * *'"
-    throw new SessionError('CONFIG_INVALID', `every is ${JSON.stringify(expression)}: ${hint}`, { cause })
+    throw new SessionError('CONFIG_INVALID', `every is ${JSON.stringify(expression)}: ${hint}.`, { cause })
   }
 }

@@ -66,7 +66,7 @@ export function listAt(data: Record<string, unknown>, key: string): readonly unk
   const current = getOwn(data, key)
   if (current === undefined) return []
   if (Array.isArray(current)) return current
-  throw new SessionError('VALUE_INVALID', 'push needs an array, and the key holds none')
+  throw new SessionError('VALUE_INVALID', 'push needs an array, and the key holds something else: set an array first.')
 }
 
 function signIn(contents: Contents, { userId, at, device, keep, root }: Login): void {

@@ -18,6 +18,6 @@ export async function onConflict({ listeners, settings }: EngineParts, key: stri
 export function conflictError(): SessionError {
   return new SessionError(
     'SESSION_CONFLICT',
-    `${mostAttempts} tries all met a concurrent write: nothing was stored, and trying again is safe`,
+    `${mostAttempts} attempts all met a concurrent write. Nothing was stored: trying again is safe.`,
   )
 }

@@ -28,5 +28,8 @@ export async function placeRecord(
       throw error
     }
   }
-  throw new SessionError('ID_COLLISION', `${mostTokens} new tokens were all taken: randomness is broken`)
+  throw new SessionError(
+    'ID_COLLISION',
+    `${mostTokens} new tokens were all taken: check the random or id.generate option.`,
+  )
 }

@@ -121,5 +121,5 @@ function messagesOf(
 function migrated(data: unknown): Record<string, unknown> {
   if (isObject(data) && typeof data['then'] !== 'function') return data
   const what = isObject(data) ? 'a promise' : typeof data
-  throw new SessionError('DATA_INVALID', `migrate.up returned ${what}: it must return the data as an object, at once`)
+  throw new SessionError('DATA_INVALID', `migrate.up returned ${what}: it must return the data as an object, at once.`)
 }

@@ -25,12 +25,12 @@ export function freeze(engine: EngineParts, { facts, data, flash }: Contents): E
     values: codec.encode(flash === noMessages ? { data } : valuesIn(data, flash)),
   }
   if (typeof frozen.values !== 'string') {
-    throw new SessionError('VALUE_INVALID', `codec.encode returned ${typeof frozen.values}: it must return a string`)
+    throw new SessionError('VALUE_INVALID', `codec.encode returned ${typeof frozen.values}: it must return a string.`)
   }
   if (schema === null) return frozen
   return fitsSchema(schema, thaw(engine, frozen).data).then((fault) => {
     if (fault === null) return frozen
-    throw new SessionError('DATA_INVALID', `the session's data does not fit the schema: ${fault}`)
+    throw new SessionError('DATA_INVALID', `The session's data does not fit the schema: ${fault}.`)
   })
 }
 
@@ -38,7 +38,7 @@ export function freeze(engine: EngineParts, { facts, data, flash }: Contents): E
 export function thaw({ settings }: EngineParts, { values }: Frozen): SessionValues {
   const thawed = settings.codec.decode(values)
   if (thawed !== null) return thawed
-  throw new SessionError('VALUE_INVALID', 'the codec cannot read what it has written: its decode returned null')
+  throw new SessionError('VALUE_INVALID', 'The codec cannot read what it has written: its decode returned null.')
 }
 
 /**
@@ -134,5 +134,5 @@ function tooLarge(
   fact: string,
 ): never {
   listeners.emit('limit', { at: settings.clock(), limit, ...(facts.root !== '' && identityOf(facts)) })
-  throw new SessionError('RECORD_TOO_LARGE', `the session has ${fact}: keep less in it, or raise the limit`)
+  throw new SessionError('RECORD_TOO_LARGE', `The session has ${fact}: keep less in it, or raise the limit.`)
 }

@@ -78,11 +78,11 @@ function store(engine: Engine, state: SessionState, step: 'create' | 'replace' |
 function assertToken(engine: Engine, state: SessionState, step: 'create' | 'replace' | 'move'): void {
   if (!state.headersSent || (step === 'replace' && !engine.persistence.inToken)) return
   const what = {
-    create: 'a new session needs a cookie',
-    move: 'a new token needs a cookie',
-    replace: 'a sealed session needs a cookie for each change',
+    create: 'A new session needs a cookie',
+    move: 'A new token needs a cookie',
+    replace: 'A sealed session needs a cookie for each change',
   }
-  throw new SessionError('HEADERS_SENT', `${what[step]}, and the response has begun: write to the session before`)
+  throw new SessionError('HEADERS_SENT', `${what[step]}, and the response has begun: write to the session before.`)
 }
 
 function persist(
@@ -109,7 +109,7 @@ async function create(engine: Engine, state: SessionState, set: ChangeSet): Prom
   const { settings, listeners, persistence } = engine
   if (!settings.mayCreate(state.origin.exchange)) {
     listeners.emit('limit', { at: settings.clock(), limit: 'create' })
-    throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session')
+    throw new SessionError('LIMIT_REACHED', 'limits.create refused a new session.')
   }
   const base = await persistence.create(set, state.draft)
   listeners.emit('created', { at: settings.clock(), id: idOf(base.key), ...identityOf(base.facts) })

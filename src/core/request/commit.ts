@@ -82,7 +82,10 @@ export async function takeFlash(engine: Engine, state: SessionState, key: string
 }
 
 function goneError(): SessionError {
-  return new SessionError('SESSION_GONE', 'the session was ended or moved to a new token by another request')
+  return new SessionError(
+    'SESSION_GONE',
+    'Another request has ended the session or moved it to a new token, so nothing was stored. Begin again with the next request.',
+  )
 }
 
 /** Lets one commit of a request run at a time. */

@@ -25,5 +25,5 @@ export function abilitiesOf(store: Store & Partial<All>, sealed: boolean): Abili
 /** The ability, or `UNSUPPORTED` with a sentence. */
 export function need<Ability>(ability: Ability | undefined, storeName: string, what: string): Ability {
   if (ability !== undefined) return ability
-  throw new SessionError('UNSUPPORTED', `the store "${storeName}" cannot ${what}: use one that can, or do without`)
+  throw new SessionError('UNSUPPORTED', `The store "${storeName}" cannot ${what}: use one that can, or do without.`)
 }

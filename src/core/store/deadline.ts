@@ -86,7 +86,11 @@ export class Guard {
   }
 
   #failure(operation: string, cause: unknown, msLeft: number): SessionError {
-    const error = new SessionError('STORE_FAILED', `the store "${this.#storeName}" failed to ${operation}`, { cause })
+    const error = new SessionError(
+      'STORE_FAILED',
+      `The store "${this.#storeName}" failed to ${operation}: the cause says why.`,
+      { cause },
+    )
     left.set(error, msLeft)
     this.#onFault(operation, error)
     return error
@@ -122,7 +126,7 @@ export class Guard {
       this.#leave(call)
       const error = new SessionError(
         'STORE_TIMEOUT',
-        `the store "${this.#storeName}" did not ${call.operation} within ${this.#timeoutMs} ms (storeTimeout)`,
+        `The store "${this.#storeName}" did not ${call.operation} within ${this.#timeoutMs} ms (storeTimeout).`,
       )
       this.#onFault(call.operation, error)
       call.abort(error)

@@ -32,7 +32,7 @@ export function sealedCookie({ revocation }: SealedCookieOptions = {}): SealedSt
 }
 
 function refuse(): never {
-  throw new SessionError('UNSUPPORTED', 'sealed-cookie keeps nothing on the server without a "revocation" store')
+  throw new SessionError('UNSUPPORTED', 'sealedCookie keeps nothing on the server: give it a "revocation" store.')
 }
 
 const nowhere: Store = {

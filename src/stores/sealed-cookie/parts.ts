@@ -39,8 +39,8 @@ export function seal(
     if (report) listeners.emit('limit', { at: settings.clock(), limit: 'cookie', ...identityOf(facts) })
     throw new SessionError(
       'COOKIE_TOO_LARGE',
-      `the sealed session takes ${token.length} characters, and its cookie holds ${capacity}: keep less in it, use ` +
-        'chunkedCookie() or a store on the server',
+      `The sealed session takes ${token.length} characters, and its cookie holds ${capacity}: keep less in it, use ` +
+        'chunkedCookie() or a store on the server.',
     )
   })
 }

@@ -96,5 +96,5 @@ async function end({ engine, revocations }: Parts, { key, record }: Place, endin
 }
 
 function unsupported(name: string, what: string): SessionError {
-  return new SessionError('UNSUPPORTED', `the store "${name}" cannot ${what}`)
+  return new SessionError('UNSUPPORTED', `The store "${name}" cannot ${what}.`)
 }

@@ -129,7 +129,8 @@ export function revocationsIn(engine: EngineParts): Revocations {
     async epochOf(userId) {
       if (userId === undefined) return ''
       const present = epochIn(await store.read(await userKey(userId)))
-      if (present?.epoch === unreadable) throw new SessionError('STORE_FAILED', 'a revocation record cannot be read')
+      if (present?.epoch === unreadable)
+        throw new SessionError('STORE_FAILED', 'sealedCookie: the revocation record of a user cannot be read.')
       return present?.epoch ?? ''
     },
 

@@ -37,7 +37,7 @@ describe('Guard', () => {
     await vi.advanceTimersByTimeAsync(1)
     const error = await failure
     expect(error).toMatchObject({ code: 'STORE_TIMEOUT', status: 503 })
-    expect((error as SessionError).message).toContain('the store "fake" did not read within 2000 ms')
+    expect((error as SessionError).message).toContain('The store "fake" did not read within 2000 ms')
     expect([faults, signal?.aborted, signal?.reason]).toEqual([[['read', 'STORE_TIMEOUT']], true, error])
   })
 
@@ -102,7 +102,7 @@ describe('Guard', () => {
     ]) {
       const error = await guard.call('replace', start).catch((each: unknown) => each)
       expect(error).toMatchObject({ code: 'STORE_FAILED', status: 503, cause })
-      expect((error as SessionError).message).toBe('the store "fake" failed to replace')
+      expect((error as SessionError).message).toBe('The store "fake" failed to replace: the cause says why.')
     }
     expect(faults).toEqual([
       ['replace', 'STORE_FAILED'],
