@@ -106,17 +106,21 @@ function roundTripsOf(stores) {
   return [...names].map(([cells, same]) => [same.join(', '), ...JSON.parse(cells)])
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+/** Writes the tables anew where they differ. */
+export async function writeStoreTables() {
   const bundle = await bundleTs(`${root}test/fixtures/backends.ts`)
   try {
     const { documentedStores } = await import(pathToFileURL(bundle).href)
     for (const path of filesWithTables) {
       const text = readFileSync(root + path, 'utf8')
       const filled = withTables(path, text, documentedStores)
-      if (filled !== text) console.log(`${path}: the tables of stores are written anew`)
+      if (filled === text) continue
+      console.log(`${path}: the tables of stores are written anew`)
       writeFileSync(root + path, filled)
     }
   } finally {
     rmSync(bundle)
   }
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await writeStoreTables()

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Backend, backendRows, canRun } from '../fixtures/backends.ts'
+import { type Backend, canRun, openedRows } from '../fixtures/backends.ts'
 import { bundleChild, type Child, firstLineOf, startChild } from '../fixtures/children.ts'
 import { serverOf } from '../services/address.ts'
 
@@ -14,7 +14,7 @@ interface State {
 }
 
 /** The kinds that processes can share. */
-const shared = backendRows.filter(([, { processes }]) => processes !== 'one')
+const shared = openedRows.filter(([, { processes }]) => processes !== 'one')
 const space = `processes_${process.pid}`
 
 let directory: string

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { backendRows, canRun, serverRows } from '../fixtures/backends.ts'
+import { canRun, openedRows, serverRows } from '../fixtures/backends.ts'
 import { bundleChild } from '../fixtures/children.ts'
 import { serverOf } from '../services/address.ts'
 
@@ -67,7 +67,7 @@ describe('a client that is not installed', () => {
     expect((await outcomeOf('postgres://h')).message).toContain('needs a database')
   })
 
-  const without = backendRows.filter(([, row]) => row.server === undefined && row.node === undefined)
+  const without = openedRows.filter(([, row]) => row.server === undefined && row.node === undefined)
   it.each(without)('%s needs none', async (_, row) => {
     const [text = ''] = await row.texts({ host: '', port: 0, folder })
     expect(await outcomeOf(text)).toMatchObject({ payload: 'of a child' })

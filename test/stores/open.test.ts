@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
 import { has } from '../../tools/services.mjs'
-import { type Backend, backendRows, canRun, isForThisNode } from '../fixtures/backends.ts'
+import { type Backend, canRun, isForThisNode, openedRows } from '../fixtures/backends.ts'
 import { serverOf, sharedServer } from '../services/address.ts'
 
 const later = 4_000_000_000_000
@@ -23,7 +23,7 @@ function newKey(): string {
 }
 
 /** The kinds that keep records when they are closed, and can be opened in this process. */
-const kept = backendRows.filter(([, row]) => row.processes !== 'one' && isForThisNode(row))
+const kept = openedRows.filter(([, row]) => row.processes !== 'one' && isForThisNode(row))
 
 /** The texts of a kind, where it can run. */
 async function textsOf(row: Backend, space?: string): Promise<readonly string[]> {
