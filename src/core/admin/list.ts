@@ -3,10 +3,10 @@ import type { Eventually, Listing, StoredRecord } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { andThen } from '../../values/eventually.ts'
 import type { Engine, EngineParts } from '../engine.ts'
-import { lastSeen } from '../expiry.ts'
+import { absoluteDeadline, lastSeen } from '../expiry.ts'
 import type { Place } from '../persistence.ts'
 import { answersTo } from '../record/contents.ts'
-import { factsIn, readRecord, tombstoneIn } from '../record/read.ts'
+import { factsIn, isCorrupt, readRecord, tombstoneIn } from '../record/read.ts'
 import { idLength, idOf, rootLength } from '../token.ts'
 
 const mostPerPage = 1000
@@ -96,12 +96,20 @@ async function scan(
   return null
 }
 
+/** Whether there is something to end. Its values do not matter: who cannot read a session must be able to end it. */
+function isLive({ settings }: EngineParts, record: StoredRecord): boolean {
+  const facts = factsIn(record)
+  return facts === null ? isCorrupt(record) : settings.clock() < absoluteDeadline(facts, settings.timeouts)
+}
+
 /** Where the session of a record is now; null if it is nowhere. */
 async function livePlace(engine: EngineParts, key: string, record: StoredRecord): Promise<Place | null> {
   let place: Place | null = { key, record }
   for (let hops = 0; place !== null && hops < longestChain; hops++) {
-    const next: string | undefined = tombstoneIn(place.record)?.next
-    if (next === undefined) return (await infoOf(engine, place.key, place.record)) === null ? null : place
+    const tombstone = tombstoneIn(place.record)
+    if (tombstone === null) return isLive(engine, place.record) ? place : null
+    const { next } = tombstone
+    if (next === undefined) return null
     const successor: StoredRecord | null = await engine.store.read(next)
     place = successor === null ? null : { key: next, record: successor }
   }

@@ -12,7 +12,8 @@ const mostAtOnce = 16
 
 /** The live sessions of a user, the last used first. */
 export async function listOfUser(engine: EngineParts, userId: string): Promise<SessionInfo[]> {
-  const places = await placesOf(engine, userId)
+  const { places, failed } = await placesOf(engine, userId)
+  if (failed !== undefined) throw failed.reason
   const infos = await Promise.all(places.map(({ key, record }) => infoOf(engine, key, record)))
   return infos.filter((info) => info !== null).sort((a, b) => b.lastSeenAt - a.lastSeenAt)
 }
@@ -24,7 +25,9 @@ export async function revokeOfUser(
   handle: string,
   { by }: RevokeOptions = {},
 ): Promise<boolean> {
-  const place = (await placesOf(engine, userId)).find((each) => isMeant(handle, each))
+  const { places, failed } = await placesOf(engine, userId)
+  const place = places.find((each) => isMeant(handle, each))
+  if (place === undefined && failed !== undefined) throw failed.reason
   if (place === undefined) return false
   await engine.persistence.end(place, by === undefined ? { reason: 'revoke' } : { reason: 'revoke', by })
   return true
@@ -38,10 +41,11 @@ export async function revokeAllOfUser(
 ): Promise<void> {
   if (engine.persistence.revokeAll !== undefined) return engine.persistence.revokeAll(userId, except)
   const ending: Ending = by === undefined ? { reason: 'revoke-all' } : { reason: 'revoke-all', by }
-  const doomed = (await placesOf(engine, userId)).filter((place) => except === undefined || !isMeant(except, place))
+  const { places, failed } = await placesOf(engine, userId)
+  const doomed = places.filter((place) => except === undefined || !isMeant(except, place))
   const results = await inBatches(doomed, (place) => engine.persistence.end(place, ending))
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
+  const first = failed ?? results.find((result) => result.status === 'rejected')
+  if (first !== undefined) throw first.reason
 }
 
 function isMeant(handle: string, { key, record }: Place): boolean {
@@ -49,15 +53,20 @@ function isMeant(handle: string, { key, record }: Place): boolean {
   return facts === null ? handle === idOf(key) : answersTo(handle, idOf(key), facts)
 }
 
-async function placesOf({ abilities, settings, store }: EngineParts, userId: string): Promise<Place[]> {
+/** The records of a user, and the first failure to read one. */
+async function placesOf(
+  { abilities, settings, store }: EngineParts,
+  userId: string,
+): Promise<{ readonly places: Place[]; readonly failed: PromiseRejectedResult | undefined }> {
   const index = need(abilities.userIndex, settings.storeName, 'find the sessions of a user')
   const keys = await index.keysOf(userId)
   const records = await inBatches(keys, async (key) => ({ key, record: await store.read(key) }))
-  return records.flatMap((result) => {
-    if (result.status === 'rejected') throw result.reason
+  const places = records.flatMap((result) => {
+    if (result.status === 'rejected') return []
     const { key, record } = result.value
     return record === null ? [] : [{ key, record }]
   })
+  return { places, failed: records.find((result) => result.status === 'rejected') }
 }
 
 async function inBatches<Item, Result>(

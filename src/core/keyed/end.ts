@@ -8,6 +8,9 @@ import { mostAttempts } from './conflict.ts'
 import { replaceKnown } from './known.ts'
 import type { Lane } from './queue.ts'
 
+/** Tombstones that lead in a circle come from no move. */
+const longestChain = 64
+
 /**
  * Ends a session for good, wherever it has moved to since it was found.
  *
@@ -17,7 +20,7 @@ import type { Lane } from './queue.ts'
  */
 export async function endKeyed(engine: EngineParts, place: Place, ending: Ending): Promise<void> {
   let left: Place | null = place
-  while (left !== null) {
+  for (let hops = 0; left !== null && hops < longestChain; hops++) {
     const { key, record }: Place = left
     const next: string | null = await engine.queue.run(key, (lane) => end(engine, lane, { key, record }, ending))
     const successor = next === null ? null : await engine.store.read(next)
@@ -37,9 +40,9 @@ async function end(engine: EngineParts, lane: Lane, { key, record }: Place, endi
     if (attempt > mostAttempts || (await replaceKnown(engine, key, tombstone, latest.version))) {
       lane.latest = null
       engine.ended.add(key, settings.clock())
-      await store.delete(key)
       const who = facts === null ? {} : identityOf(facts)
       engine.listeners.emit('destroyed', { at: settings.clock(), id: idOf(key), ...who, ...ending })
+      await store.delete(key)
       return null
     }
     latest = await store.read(key)

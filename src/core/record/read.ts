@@ -67,6 +67,11 @@ export function factsIn(record: StoredRecord): Facts | null {
   return parsed?.kind === 'session' ? parsed.facts : null
 }
 
+/** Whether nothing at all can be read of a record. */
+export function isCorrupt(record: StoredRecord): boolean {
+  return parsePayload(record.payload) === null
+}
+
 /** The tombstone that a record is; null if it is none. */
 export function tombstoneIn(record: StoredRecord | null): Tombstone | null {
   const parsed = record === null ? null : parsePayload(record.payload)
