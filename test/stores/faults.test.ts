@@ -15,9 +15,9 @@ import { mongodbStore } from '../../src/stores/mongodb/index.ts'
 import { mysqlStore } from '../../src/stores/mysql/index.ts'
 import { type PostgresStoreOptions, postgresStore } from '../../src/stores/postgres/index.ts'
 import { type RedisClient, redisStore } from '../../src/stores/redis/index.ts'
+import { errorOf, everythingOf } from '../fixtures/everything-of.ts'
 import { sharedServer } from '../services/address.ts'
 import { couchbaseBucket, couchbaseUrl } from '../services/couchbase.ts'
-import { errorOf, everythingOf } from './everything-of.ts'
 
 const key = 'KEY-of-a-record-that-no-error-may-ever-show'
 const record = {

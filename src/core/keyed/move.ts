@@ -14,6 +14,7 @@ import { abandon, mayBeStored, replaceKnown } from './known.ts'
 import { placeRecord } from './place.ts'
 import type { Lane } from './queue.ts'
 import { type Made, remake } from './remake.ts'
+import { type Doubtful, takeBack } from './take-back.ts'
 import { type Elsewhere, isNewest, writeElsewhere, writeKeyed } from './write.ts'
 
 /**
@@ -28,7 +29,14 @@ export async function moveKeyed(engine: EngineParts, made: Made, set: ChangeSet,
   if (automatic && !fits(engine, rotated(engine, made))) {
     return isEmpty(set) ? { kind: 'nothing' } : writeKeyed(engine, made, set)
   }
-  const moved = await engine.queue.run(made.base.key, (lane) => move({ engine, set, lane, automatic }, made))
+  let doubtful: Doubtful | null = null
+  const onDoubt = (it: Doubtful) => {
+    doubtful = it
+  }
+  const moving = engine.queue.run(made.base.key, (lane) => move({ engine, set, lane, automatic, onDoubt }, made))
+  const moved = await Promise.resolve(moving).finally(() => {
+    if (doubtful !== null) takeBack(engine, doubtful)
+  })
   if (moved.kind !== 'elsewhere') return moved
   if (automatic) return writeElsewhere(engine, moved.live, set)
   return moveKeyed(engine, await remake(engine, set, moved.live), set, automatic)
@@ -39,6 +47,8 @@ interface Job {
   readonly set: ChangeSet
   readonly lane: Lane
   readonly automatic: boolean
+  /** Told of a move that failed, whose tombstone may be stored all the same. */
+  onDoubt(doubtful: Doubtful): void
 }
 
 async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
@@ -66,7 +76,8 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
     throw conflictError()
   } catch (error) {
     // As long as the tombstone may still be stored, what it leads to must stay.
-    if (!mayBeStored(error)) abandon(engine, successor.key)
+    if (mayBeStored(error)) job.onDoubt({ base: made.base, successor: successor.key, automatic: job.automatic })
+    else abandon(engine, successor.key)
     throw error
   }
 }

@@ -6,7 +6,7 @@ import type { EngineParts } from '../engine.ts'
 import { absoluteDeadline, deadline } from '../expiry.ts'
 import { type Contents, type FlashMessage, type Frozen, identityOf, noMessages } from './contents.ts'
 import { fitsSchema } from './schema.ts'
-import { type Facts, type Tombstone, writePayload, writeTombstone } from './wire.ts'
+import { type Facts, parsePayload, type Tombstone, writePayload, writeTombstone } from './wire.ts'
 import { nextWriteId } from './write-id.ts'
 
 /**
@@ -64,6 +64,14 @@ export function pack(
   return facts.userId === undefined
     ? { payload, version, expiresAt }
     : { payload, version, expiresAt, userId: facts.userId }
+}
+
+/** A record that says the same, by another write. */
+export function renamed(record: StoredRecord): StoredRecord {
+  const parsed = parsePayload(record.payload)
+  if (parsed?.kind !== 'session') return record
+  const stamps = Object.keys(parsed.stamps).length === 0 ? '' : JSON.stringify(parsed.stamps)
+  return { ...record, payload: writePayload(parsed.facts, stamps, nextWriteId(), parsed.values) }
 }
 
 /** Whether a record could hold this. */

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../../src/index.ts'
 import { withoutFileNames } from '../../../src/stores/file/fault.ts'
 import { fileStore } from '../../../src/stores/file/index.ts'
-import { errorOf, everythingOf } from '../../stores/everything-of.ts'
+import { errorOf, everythingOf } from '../../fixtures/everything-of.ts'
 
 const key = 'xs-0123456789-ABCDEF'
 const record = { payload: 'first', version: 1, expiresAt: 4_000_000_000_000, userId: 'ann' }

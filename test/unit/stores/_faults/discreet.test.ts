@@ -3,7 +3,7 @@ import type { Store } from '../../../../src/contract/store.ts'
 import { cleaned } from '../../../../src/stores/_faults/cleaned.ts'
 import { discreet } from '../../../../src/stores/_faults/discreet.ts'
 import { memoryStore } from '../../../../src/testing/index.ts'
-import { errorOf, everythingOf } from '../../../stores/everything-of.ts'
+import { errorOf, everythingOf } from '../../../fixtures/everything-of.ts'
 
 const key = 'a-key-of-a-record-0123456789-abcdefghijklmn'
 const record = { payload: '{"a":"b \\"c\\""} and so on', version: 1, expiresAt: 4e12, userId: 'user-of-it' }

@@ -1,0 +1,70 @@
+import type { StoredRecord } from '../../contract/store.ts'
+import { isOutage } from '../../errors.ts'
+import type { EngineParts } from '../engine.ts'
+import type { Base } from '../persistence.ts'
+import { tombstoneIn } from '../record/read.ts'
+import { renamed } from '../record/write.ts'
+import { conflictError, mostAttempts } from './conflict.ts'
+import { replaceKnown } from './known.ts'
+import type { Lane } from './queue.ts'
+
+const mostTries = 3
+
+/** A move whose tombstone may be stored or not, under the key of `base`. */
+export interface Doubtful {
+  readonly base: Base
+  /** The key that it leads to. */
+  readonly successor: string
+  readonly automatic: boolean
+}
+
+/**
+ * Takes a move back of which nobody knows whether its tombstone is stored: the request has failed, so its client goes on
+ * with the old token, and must find the session there.
+ *
+ * Nobody waits for it. The old record is written once more, over the tombstone or over itself: from then on a tombstone
+ * that is still on its way finds another version. A rotation whose tombstone is stored stays: others may have followed it.
+ */
+export function takeBack(engine: EngineParts, doubtful: Doubtful): void {
+  const work = async (): Promise<void> => {
+    for (let tries = 1; tries <= mostTries; tries++) {
+      try {
+        await engine.queue.run(doubtful.base.key, (lane) => restore(engine, lane, doubtful))
+        return
+      } catch (error) {
+        // The store is not back yet; what fails for the last time leaves a record that expires.
+        if (!isOutage(error) || tries === mostTries) return
+        await pause(engine.settings.storeTimeout * tries)
+      }
+    }
+  }
+  void engine.queue.watch(work())
+}
+
+async function restore(
+  engine: EngineParts,
+  lane: Lane,
+  { base: { key, record }, successor, automatic }: Doubtful,
+): Promise<void> {
+  const { store } = engine
+  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+    const latest: StoredRecord | null = await store.read(key)
+    const next = tombstoneIn(latest)?.next
+    if (next === successor && automatic) return
+    const isSettled = latest === null || (next !== successor && latest.version !== record.version)
+    const restored = { ...renamed(record), version: (latest?.version ?? 0) + 1 }
+    if (isSettled || (await replaceKnown(engine, key, restored, restored.version - 1))) {
+      if (!isSettled) lane.latest = restored
+      await store.delete(successor)
+      return
+    }
+  }
+  throw conflictError()
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    ;(timer as { unref?(): void }).unref?.()
+  })
+}
