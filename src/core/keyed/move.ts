@@ -76,7 +76,7 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
     throw conflictError()
   } catch (error) {
     // As long as the tombstone may still be stored, what it leads to must stay.
-    if (mayBeStored(error)) job.onDoubt({ base: made.base, successor: successor.key, automatic: job.automatic })
+    if (mayBeStored(error)) job.onDoubt({ base: made.base, successor: successor.key })
     else abandon(engine, successor.key)
     throw error
   }

@@ -15,15 +15,15 @@ export interface Doubtful {
   readonly base: Base
   /** The key that it leads to. */
   readonly successor: string
-  readonly automatic: boolean
 }
 
 /**
  * Takes a move back of which nobody knows whether its tombstone is stored: the request has failed, so its client goes on
  * with the old token, and must find the session there.
  *
- * Nobody waits for it. The old record is written once more, over the tombstone or over itself: from then on a tombstone
- * that is still on its way finds another version. A rotation whose tombstone is stored stays: others may have followed it.
+ * Nothing waits for it. The old record is written once more over itself: a tombstone that is still on its way then finds
+ * another version, and what it would have led to can be removed. A tombstone that is stored stays: a token that led nowhere
+ * must never lead anywhere again, and a rotation may have been followed.
  */
 export function takeBack(engine: EngineParts, doubtful: Doubtful): void {
   const work = async (): Promise<void> => {
@@ -41,19 +41,15 @@ export function takeBack(engine: EngineParts, doubtful: Doubtful): void {
   void engine.queue.watch(work())
 }
 
-async function restore(
-  engine: EngineParts,
-  lane: Lane,
-  { base: { key, record }, successor, automatic }: Doubtful,
-): Promise<void> {
+async function restore(engine: EngineParts, lane: Lane, { base: { key, record }, successor }: Doubtful): Promise<void> {
   const { store } = engine
   for (let attempt = 1; attempt <= mostAttempts; attempt++) {
     const latest: StoredRecord | null = await store.read(key)
     const next = tombstoneIn(latest)?.next
-    if (next === successor && automatic) return
-    const isSettled = latest === null || (next !== successor && latest.version !== record.version)
-    const restored = { ...renamed(record), version: (latest?.version ?? 0) + 1 }
-    if (isSettled || (await replaceKnown(engine, key, restored, restored.version - 1))) {
+    if (next === successor) return
+    const isSettled = latest?.version !== record.version
+    const restored = { ...renamed(record), version: record.version + 1 }
+    if (isSettled || (await replaceKnown(engine, key, restored, record.version))) {
       if (!isSettled) lane.latest = restored
       await store.delete(successor)
       return
