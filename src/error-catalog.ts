@@ -15,14 +15,10 @@ export const errorCatalog: Readonly<Record<SessionErrorCode, CatalogEntry>> = {
   ID_INVALID: row('id_invalid', 'The token generator is not sound', 'Return 128 unpredictable bits, or leave it out.'),
   ID_COLLISION: row('id_collision', 'New tokens were all taken', 'Repair the source of randomness.'),
   NO_SESSION: row('no_session', 'There is no session here', 'Mount the adapter before this handler.'),
-  SESSION_GONE: row('session_gone', 'Another request ended the session', 'Answer as for an anonymous visitor.'),
-  SESSION_CONFLICT: row('session_conflict', 'Concurrent writes never ended', 'Write less often to one session.'),
-  STORE_FAILED: row('store_failed', 'The store answered with an error', 'See the cause; is the store up?'),
-  STORE_TIMEOUT: row(
-    'store_timeout',
-    'The store did not answer in time',
-    'Is it up? Raise storeTimeout if it is slow.',
-  ),
+  SESSION_GONE: row('session_gone', 'Another request ended the session', 'Respond as to an anonymous visitor.'),
+  SESSION_CONFLICT: row('session_conflict', 'Every try met a concurrent write', 'Try again, or write less often.'),
+  STORE_FAILED: row('store_failed', 'A store call failed', 'See the cause; is the store up?'),
+  STORE_TIMEOUT: row('store_timeout', 'A store call took too long', 'Is it up? Raise storeTimeout if it is slow.'),
   RECORD_TOO_LARGE: row('record_too_large', 'The session is too large', 'Keep less in it, or raise the limit.'),
   COOKIE_TOO_LARGE: row(
     'cookie_too_large',
@@ -32,7 +28,7 @@ export const errorCatalog: Readonly<Record<SessionErrorCode, CatalogEntry>> = {
   VALUE_INVALID: row('value_invalid', 'A value cannot be stored', 'Store plain data, or register its type.'),
   DATA_INVALID: row('data_invalid', 'The data does not fit the schema', 'Store what the schema describes.'),
   HEADERS_SENT: row('headers_sent', 'The response has begun', 'Do what needs a cookie before it.'),
-  LIMIT_REACHED: row('limit_reached', 'A new session was refused', 'Answer 429; see limits.create.'),
+  LIMIT_REACHED: row('limit_reached', 'A new session was refused', 'Respond with 429; see limits.create.'),
   UNSUPPORTED: row('unsupported', 'The store lacks an ability', 'Use a store that has it, or do without.'),
   CLOSED: row('closed', 'The sessions were closed', 'Stop serving before you close them.'),
 }
