@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { absoluteDeadline, deadline, isStale, lastSeen, type Timeouts } from '../../../src/core/expiry.ts'
+import { absoluteDeadline, deadline, isStale, lastSeen, renewAfterOf, type Timeouts } from '../../../src/core/expiry.ts'
+import { dataOf, systemOf, tokenOf, visit } from './system.ts'
 
 const timeouts: Timeouts = { idle: 1000, anonymousIdle: 100, absolute: 5000, renewAfter: 50 }
 const record = (expiresAt: number) => ({ payload: '', version: 1, expiresAt })
@@ -42,9 +43,7 @@ describe('expiry', () => {
     const length = fc.integer({ min: 1, max: 1e5 })
     fc.assert(
       fc.property(
-        fc
-          .record({ idle: length, anonymousIdle: length, absolute: length, renewAfter: length })
-          .map((times) => ({ ...times, renewAfter: Math.min(times.renewAfter, times.idle) })),
+        fc.record({ idle: length, anonymousIdle: length, absolute: length, renewAfter: length }),
         fc.record({
           createdAt: time,
           authenticatedAt: fc.option(time, { nil: undefined }),
@@ -60,13 +59,54 @@ describe('expiry', () => {
           expect(at === end || at === now + (facts.userId === undefined ? times.anonymousIdle : times.idle)).toBe(true)
           // A clock that goes back shortens at most, and never extends.
           if (later < now) expect(deadline(life, later, times)).toBeLessThanOrEqual(at)
-          // What is not due would have gained less than renewAfter, in proportion while nobody is signed in.
+          // What is not due would have gained less than renewAfter, which is shorter where the idle timeout is.
           const gained = deadline(life, later, times) - at
           const share = facts.userId === undefined ? times.anonymousIdle / times.idle : 1
-          expect(isStale(life, record(at), later, times)).toBe(gained >= times.renewAfter * share)
+          expect(isStale(life, record(at), later, times)).toBe(gained >= renewAfterOf(life, times))
+          expect(renewAfterOf(life, times)).toBeCloseTo(times.renewAfter * share, 6)
           expect(lastSeen(life, record(at), later, times)).toBeLessThanOrEqual(later)
         },
       ),
     )
+  })
+
+  it('while nobody is signed in a deadline is due in proportion to the shorter idle timeout', () => {
+    // A tenth of the idle timeout in both cases: 100 of 1000, and 10 of 100.
+    const times = { ...timeouts, renewAfter: 100 }
+    expect([renewAfterOf(ada, times), renewAfterOf(nobody, times)]).toEqual([100, 10])
+    expect(isStale(nobody, record(10_100), 10_009, times)).toBe(false)
+    expect(isStale(nobody, record(10_100), 10_010, times)).toBe(true)
+    // To the letter where there is one timeout for both.
+    const same = { ...times, anonymousIdle: times.idle, renewAfter: 333 }
+    expect([renewAfterOf(ada, same), renewAfterOf(nobody, same)]).toEqual([333, 333])
+  })
+
+  it.each([
+    [60, 30],
+    [30, 60],
+    [30, 2],
+    [30, 1],
+  ])('whoever comes often enough keeps the session, signed in (%i min) or not (%i min)', async (idle, anonymous) => {
+    const system = await systemOf({
+      idleTimeout: `${idle}m`,
+      limits: { anonymousIdleTimeout: `${anonymous}m` },
+      absoluteTimeout: '12h',
+    })
+    for (const [userId, minutes] of [
+      ['ada', idle],
+      [undefined, anonymous],
+    ] as const) {
+      const token = await tokenOf(system, { a: 1 }, userId)
+      let touches = 0
+      for (let visits = 0; visits < 40; visits++) {
+        system.clock.advance((minutes * 60_000) / 20)
+        if ((await visit(system, token)).outcome === 'touched') touches++
+        expect(await dataOf(system, token)).toEqual({ a: 1 })
+      }
+      // A tenth of the timeout is every second visit.
+      expect(touches).toBe(20)
+      system.clock.advance(minutes * 60_000)
+      expect(await dataOf(system, token)).toBeNull()
+    }
   })
 })
