@@ -16,7 +16,7 @@ describe('a plain object', () => {
   it.each<[string, object]>([
     ['an instance', new (class Cart {})()],
     ['an instance of another realm', runInNewContext('new (class Cart {})')],
-    ['an instance of a class that extends null', Object.create(class extends (null as never) {}.prototype)],
+    ['an instance of a class that extends null', runInNewContext('Object.create((class extends null {}).prototype)')],
     ['one with a literal as its prototype', Object.create({})],
     ['one with an object without a prototype as its prototype', Object.create(Object.create(null))],
     ['an array', []],
