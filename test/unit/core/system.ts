@@ -44,6 +44,7 @@ export interface SystemOptions extends Omit<SessionsOptions, 'store' | 'clock' |
 /** Under keys, in the cookie with a store that remembers ends, in the cookie alone. */
 export type Kind = 'keyed' | 'sealed' | 'sealed, nothing remembered'
 
+/** Of the sealed kinds, unless another is given. */
 export const secret = 'a secret of 32 bytes at the least, for tests only'
 
 export function systemOf(options: SystemOptions = {}): Promise<System> {
@@ -55,10 +56,10 @@ async function build(options: SystemOptions, records: MemoryStore, clock: Manual
   const { kind = 'keyed', ...others } = options
   const store = faultyStore(records)
   const sessions = createSessions({
+    ...(kind !== 'keyed' && { secret }),
     ...others,
     store: kind === 'keyed' ? store : sealedCookie(kind === 'sealed' ? { revocation: store } : {}),
     clock,
-    ...(kind !== 'keyed' && { secret }),
   })
   const events: System['events'][number][] = []
   for (const name of names) sessions.on(name, (event) => events.push({ ...event }))
