@@ -33,7 +33,7 @@ describe('a sealed token', () => {
           expect(await openToken(sealer, token)).toEqual({ ...given, aged: false })
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 50 },
     )
   })
 
