@@ -12,10 +12,14 @@ const sessions = createSessions<{ count: number; log: string[] }>({
 })
 
 const server = createServer(
-  nodeSession(sessions, (req, res) => {
+  nodeSession(sessions, async (req, res) => {
     const session = sessions.of(req)
     const { pathname, searchParams } = new URL(req.url ?? '/', 'http://localhost')
     if (pathname === '/increment') session.increment('count')
+    if (pathname === '/save-increment') {
+      session.increment('count')
+      await session.save()
+    }
     if (pathname === '/log') session.push('log', searchParams.get('entry') ?? '')
     if (pathname === '/login') session.login('ada')
     if (pathname === '/logout') session.logout()
