@@ -40,7 +40,10 @@ export interface SessionEvents {
   rotated: EventFacts & { readonly previousId: string; readonly automatic: boolean }
   /** The session was ended for good. */
   destroyed: DestroyedFacts
-  /** The record was still there, but its absolute deadline had passed: `absoluteTimeout` was shortened. */
+  /**
+   * The record was still there, but its absolute deadline had passed: `absoluteTimeout` was shortened. Of a sealed cookie: any
+   * deadline.
+   */
   expired: EventFacts
   /** A token was presented and not accepted; the visitor is anonymous. */
   invalid: EventFacts & { readonly reason: InvalidReason }

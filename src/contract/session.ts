@@ -113,7 +113,7 @@ export interface Session<Data extends object = AnyData, Flash extends object = A
   entries(): { [K in Key<Data>]: [K, Exclude<Data[K], undefined>] }[Key<Data>][]
   toJSON(): SessionJson
 
-  /** Moves the session to a new token; the old one is dead at once. Data and deadlines stay. */
+  /** Moves the session to a new token; the old one is dead at once, unless it is sealed and no ends are remembered. Data and deadlines stay. */
   regenerate(): void
   /**
    * Ends the session for good. What is written afterwards belongs to a new one. Throws `STORE_FAILED` or `STORE_TIMEOUT`
@@ -130,7 +130,8 @@ export interface Session<Data extends object = AnyData, Flash extends object = A
   save(): Promise<void>
   /**
    * Brings the session up to what is stored now, for code that holds it longer than a request: a WebSocket, a job. It
-   * follows automatic rotations; changes that are not stored yet are made again on what it finds.
+   * follows automatic rotations; changes that are not stored yet are made again on what it finds. A session that was never
+   * stored stays as it is; a sealed one learns of ends and moves, not of what others wrote.
    *
    * Throws `SESSION_GONE` if the session was ended, or moved by `regenerate` or `login`.
    */

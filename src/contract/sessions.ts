@@ -66,14 +66,15 @@ export interface Users {
   /** The user's live sessions, the last used first. Needs a store with a user index. */
   list(userId: string): Promise<SessionInfo[]>
   /**
-   * Ends one of them, by its `root`, its `id` or one of its last ids; false if the user has no such session. Needs a store
+   * Ends one of them, by its `root`, its `id` or one of its last four ids; false if the user has no such session. Needs a store
    * with a user index.
    */
   revoke(userId: string, handle: string, options?: RevokeOptions): Promise<boolean>
   /**
    * Ends all of them, but the one that `except` names. Tries all before it throws the first failure.
    *
-   * Needs a store with a user index, or a sealed cookie with a revocation store; throws `UNSUPPORTED` otherwise.
+   * Needs a store with a user index, or a sealed cookie with a revocation store, where it raises no events and `by` has no
+   * effect; throws `UNSUPPORTED` otherwise.
    */
   revokeAll(userId: string, options?: RevokeAllOptions): Promise<void>
 }
@@ -103,7 +104,10 @@ export interface Sessions<Data extends object = AnyData, Flash extends object = 
   find(handle: string): Promise<SessionInfo | null>
   /** Live sessions, a page at a time. Needs a store that lists. */
   list(query?: ListQuery): Promise<SessionPage>
-  /** How many records are live; ids retired in the last minute count too. Needs a store that counts. */
+  /**
+   * How many records are live. Tombstones count too: those of the last minute, those of rotations for `rotateEvery`. Needs a
+   * store that counts.
+   */
   count(): Promise<number>
   /** Ends the session that `find` would return; false if there is none. Needs a store that lists. */
   revoke(handle: string, options?: RevokeOptions): Promise<boolean>

@@ -7,7 +7,7 @@ export type Eventually<Value> = Value | Promise<Value>
  * A store treats `payload` as opaque text and never looks inside.
  */
 export interface StoredRecord {
-  /** Opaque text from the codec. */
+  /** Opaque text: a line of the engine's, and below it the text of the codec. */
   readonly payload: string
   /** The compare-and-swap token: 1 when created, one more with every `replace`. */
   readonly version: number

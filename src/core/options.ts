@@ -36,7 +36,7 @@ export interface LimitOptions {
 export interface MigrateOptions {
   /** The present version of the shape of the data: a whole number from 1. Data from before versions existed has 0. */
   readonly version: number
-  /** Turns data of an older version into data of the present one. It is stored with the next change. */
+  /** Turns data of an older version into data of the present one, at once. Stored with the next change. What it throws reaches the request. */
   readonly up: (data: Record<string, unknown>, from: number) => Record<string, unknown>
 }
 
@@ -53,13 +53,16 @@ export interface SessionsOptions<Data extends object = AnyData> {
   readonly idleTimeout?: Duration
   /** How long a session lives however much it is used, from its creation or the last `login`. Default 12 hours. */
   readonly absoluteTimeout?: Duration
-  /** How stale the idle deadline must be before a request that only reads extends it. Default: a tenth of `idleTimeout`. */
+  /**
+   * How stale the idle deadline must be before a request that only reads extends it. Default: a tenth of
+   * `idleTimeout`, which it must be shorter than. In proportion while `limits.anonymousIdleTimeout` applies.
+   */
   readonly renewAfter?: Duration
   /** The cookie's attributes; false switches it off, which needs a `transport`. */
   readonly cookie?: CookieOptions | false
   /** How the token travels. Default: the cookie. */
   readonly transport?: Transport
-  /** How a session becomes text. Default: `richCodec()`. */
+  /** How the values of a session become text. Default: `richCodec()`. */
   readonly codec?: Codec
   /** Checks the data when it is loaded and before it is stored (Standard Schema v1). It checks only: what it transforms is not kept. */
   readonly schema?: StandardSchema<Data>

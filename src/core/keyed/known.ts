@@ -7,8 +7,8 @@ import { timeLeft } from '../store/deadline.ts'
 /**
  * Replaces a record; when the store fails, looks whether it did so all the same.
  *
- * A connection that breaks after the server has applied a write is the most common fault there is. Every payload is
- * unique, so finding it means that it was stored.
+ * A connection that breaks after the server has applied a write is the most common fault there is. The payload of a session
+ * is unique, so finding it means that it was stored; a tombstone that says the same is as good.
  */
 export function replaceKnown(
   engine: EngineParts,

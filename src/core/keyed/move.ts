@@ -7,6 +7,7 @@ import { identityOf, underNewKey } from '../record/contents.ts'
 import { tombstoneIn } from '../record/read.ts'
 import type { Facts } from '../record/wire.ts'
 import { fits, pack, packTombstone, rememberedUntil } from '../record/write.ts'
+import { nextWriteId } from '../record/write-id.ts'
 import { idOf } from '../token.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf, sealSuccessor } from './current.ts'
@@ -57,7 +58,7 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
   const first = isNewest(asked, lane) ? asked : await bringUp(job, asked, lane.latest ?? null)
   if ('kind' in first) return first
   let made = first
-  let successor = await placeRecord(engine, packRotated(engine, made, 1), null)
+  let successor = await placeRecord(engine, packRotated(job, made, 1), null)
   const sealedNext = job.automatic ? await sealSuccessor(token, successor.token) : undefined
   try {
     for (let attempt = 1; attempt <= mostAttempts; attempt++) {
@@ -71,7 +72,7 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
         return next
       }
       made = next
-      successor = await rewriteSuccessor(engine, successor, made)
+      successor = await rewriteSuccessor(job, successor, made)
     }
     throw conflictError()
   } catch (error) {
@@ -122,8 +123,9 @@ function arrived({ engine, automatic }: Job, made: Made, successor: Base): Writt
   return { kind: 'moved', base: successor, contents: made.contents, shared: automatic }
 }
 
-async function rewriteSuccessor(engine: EngineParts, { token, key, record }: Base, made: Made): Promise<Base> {
-  const next = packRotated(engine, made, record.version + 1)
+async function rewriteSuccessor(job: Job, { token, key, record }: Base, made: Made): Promise<Base> {
+  const { engine } = job
+  const next = packRotated(job, made, record.version + 1)
   try {
     if (await replaceKnown(engine, key, next.record, record.version)) return { token, key, ...next }
   } catch (error) {
@@ -134,9 +136,12 @@ async function rewriteSuccessor(engine: EngineParts, { token, key, record }: Bas
   throw conflictError()
 }
 
-function packRotated(engine: EngineParts, made: Made, version: number): { record: StoredRecord; facts: Facts } {
+/** The successor's record. Its write is noted: a commit that follows a rotation must not make its changes again. */
+function packRotated({ engine, set }: Job, made: Made, version: number): { record: StoredRecord; facts: Facts } {
   const frozen = rotated(engine, made)
-  return { record: pack(engine, frozen, version, engine.settings.clock()), facts: frozen.facts }
+  const writeId = nextWriteId()
+  set.writeIds.push(writeId)
+  return { record: pack(engine, frozen, version, engine.settings.clock(), writeId), facts: frozen.facts }
 }
 
 /** The session under its next token. */

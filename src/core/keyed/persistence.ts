@@ -33,7 +33,7 @@ export function keyedPersistence(engine: EngineParts): Persistence {
     },
     write: (base, set) => writeKeyed(engine, asMade(base, set), set),
     move: (base, set, automatic) => moveKeyed(engine, asMade(base, set), set, automatic),
-    touch: (base) => touchKeyed(engine, base),
+    touch: (base, { asked }) => touchKeyed(engine, base, asked),
     end: (place, ending) => endKeyed(engine, place, ending),
     takeFlash: (base, name) => takeFlashKeyed(engine, base, name),
   }

@@ -13,8 +13,8 @@ export interface Lane {
 }
 
 /**
- * Lets the commits of one key pass one after another within this process, so that conflicts arise only between
- * processes, and hands each the record that the one before it has stored.
+ * Lets the commits of one key pass one after another within this process, and hands each the record that the one before
+ * it has stored, so that those that wait meet no conflict.
  */
 export class CommitQueue {
   readonly #lanes = new Map<string, Lane>()

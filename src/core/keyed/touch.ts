@@ -11,21 +11,28 @@ const mostLooks = 4
  * Extends the idle deadline of the version that was seen. When that is no more, looks what is there now: a tombstone
  * must not be kept alive, and a session that was moved by an automatic rotation is followed.
  */
-export function touchKeyed(engine: EngineParts, base: Base, looks = 0, live: Live | null = null): Eventually<Written> {
+export function touchKeyed(
+  engine: EngineParts,
+  base: Base,
+  asked: boolean,
+  looks = 0,
+  live: Live | null = null,
+): Eventually<Written> {
   const { store, settings } = engine
   const { key, record, facts } = base
-  const expiresAt = deadline(facts, settings.clock(), settings.timeouts)
+  const expiresAt = Math.max(record.expiresAt, deadline(facts, settings.clock(), settings.timeouts))
   const seen = { contents: live?.contents ?? null, writeId: live?.writeId ?? '', shared: looks > 0 }
-  // Whoever wrote in between has extended it as well.
-  if (expiresAt <= record.expiresAt) return live === null ? { kind: 'nothing' } : { kind: 'touched', base, ...seen }
+  // Another request has extended it, or the absolute deadline is the nearer one. Who asked wants to know that it lives.
+  if (expiresAt === record.expiresAt && !(asked && live === null))
+    return live === null ? { kind: 'nothing' } : { kind: 'touched', base, ...seen }
   return andThen(store.touch(key, expiresAt, record.version), (touched) => {
     if (touched) return { kind: 'touched', base: { ...base, record: { ...record, expiresAt } }, ...seen }
-    return looks < mostLooks ? lookAgain(engine, base, looks + 1) : { kind: 'nothing' }
+    return looks < mostLooks ? lookAgain(engine, base, asked, looks + 1) : { kind: 'nothing' }
   })
 }
 
-async function lookAgain(engine: EngineParts, base: Base, looks: number): Promise<Written> {
+async function lookAgain(engine: EngineParts, base: Base, asked: boolean, looks: number): Promise<Written> {
   const current = await currentOf(engine, base, await engine.store.read(base.key))
   if (current.kind === 'gone') return current
-  return touchKeyed(engine, current.live.base, looks, current.live)
+  return touchKeyed(engine, current.live.base, asked, looks, current.live)
 }

@@ -19,7 +19,8 @@ export interface SealedCookieOptions {
  * cannot hold throws `COOKIE_TOO_LARGE` at the commit; nothing is compressed, for the length would tell what is inside.
  *
  * Of overlapping requests that change the session the last answer wins. Without `revocation` a copied cookie lives until
- * its deadlines, also after `logout`. `list`, `count`, `find` and `flash.take` throw `UNSUPPORTED`.
+ * its deadlines, also after `logout`. `list`, `count`, `find`, `revoke`, `users.list`,
+ * `users.revoke` and `flash.take` throw `UNSUPPORTED`.
  */
 export function sealedCookie({ revocation }: SealedCookieOptions = {}): SealedStore {
   const store: SelfPersisting = {

@@ -18,7 +18,7 @@ function baseOf(token: string, version = 1): Base {
 }
 
 function liveOf(data: Record<string, unknown>): Live {
-  return { kind: 'live', base: baseOf('token-1'), contents: contentsOf(data) }
+  return { kind: 'live', base: baseOf('token-1'), contents: contentsOf(data), writeId: 'w' }
 }
 
 /** A change set at once: nothing here has a schema. */
@@ -124,12 +124,13 @@ describe('once it is stored', () => {
 
   it('what was doubtful is settled by a commit, and by nothing else', async () => {
     const { state } = await stateOf(liveOf({}))
-    state.doubtful = [take(state)]
-    expect(take(state).doubtful).toEqual(state.doubtful)
+    const first = take(state)
+    expect([first.tried, state.tried]).toEqual([null, first])
+    expect(take(state).tried).toBe(first)
     state.settle({ kind: 'touched', base: baseOf('token-1', 2), contents: null, shared: false }, null)
-    expect(state.doubtful).toHaveLength(1)
+    expect(state.tried?.tried).toBe(first)
     state.settle({ kind: 'saved', base: baseOf('token-1', 3), contents: null, shared: false }, take(state))
-    expect(state.doubtful).toEqual([])
+    expect(state.tried).toBeNull()
   })
 })
 

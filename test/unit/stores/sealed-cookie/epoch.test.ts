@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { writeFacts, writeNote, writePayload, writeTombstone } from '../../../../src/core/record/wire.ts'
+import { writeNote, writePayload, writeTombstone } from '../../../../src/core/record/wire.ts'
 import { type Epoch, epochIn, epochNote, unreadable } from '../../../../src/stores/sealed-cookie/epoch.ts'
 
 const record = (payload: string) => ({ payload, version: 1, expiresAt: 1 })
@@ -42,7 +42,7 @@ describe('the revocation epoch of a user', () => {
   it.each([
     ['garbage', 'garbage'],
     ['an empty text', ''],
-    ['a session', writePayload(writeFacts({ createdAt: 1, root: 'r' }), '', 'w', '{}')],
+    ['a session', writePayload({ createdAt: 1, root: 'r' }, '', 'w', '{}')],
     ['a tombstone', writeTombstone({ at: 1, root: 'r' })],
     ['a note of another kind', writeNote('alive')],
     ['a note without an epoch', writeNote({ except: 'mine' })],
