@@ -1,9 +1,10 @@
 import type { Eventually } from '../../contract/store.ts'
 import { andThen } from '../../values/eventually.ts'
 import type { EngineParts } from '../engine.ts'
-import { deadline } from '../expiry.ts'
+import { absoluteDeadline, deadline } from '../expiry.ts'
 import type { Base, Live, Written } from '../persistence.ts'
 import { currentOf } from './current.ts'
+import { followed } from './write.ts'
 
 const mostLooks = 4
 
@@ -20,15 +21,24 @@ export function touchKeyed(
 ): Eventually<Written> {
   const { store, settings } = engine
   const { key, record, facts } = base
-  const expiresAt = Math.max(record.expiresAt, deadline(facts, settings.clock(), settings.timeouts))
+  const expiresAt = deadline(facts, settings.clock(), settings.timeouts)
   const seen = { contents: live?.contents ?? null, writeId: live?.writeId ?? '', shared: looks > 0 }
-  // Another request has extended it, or the absolute deadline is the nearer one. Who asked wants to know that it lives.
-  if (expiresAt === record.expiresAt && !(asked && live === null))
-    return live === null ? { kind: 'nothing' } : { kind: 'touched', base, ...seen }
+  // Near the absolute deadline there is nothing to extend; whoever asked wants to know that the session lives all the same.
+  if (asked && live === null && record.expiresAt >= absoluteDeadline(facts, settings.timeouts))
+    return look(engine, base)
+  // Another request has extended it in between.
+  if (expiresAt <= record.expiresAt) return live === null ? { kind: 'nothing' } : { kind: 'touched', base, ...seen }
   return andThen(store.touch(key, expiresAt, record.version), (touched) => {
     if (touched) return { kind: 'touched', base: { ...base, record: { ...record, expiresAt } }, ...seen }
     return looks < mostLooks ? lookAgain(engine, base, asked, looks + 1) : { kind: 'nothing' }
   })
+}
+
+/** Whether the session lives, where its deadline cannot be moved. */
+async function look(engine: EngineParts, base: Base): Promise<Written> {
+  const current = await currentOf(engine, base, await engine.store.read(base.key))
+  if (current.kind === 'elsewhere') return followed(current.live)
+  return current.kind === 'gone' ? current : { kind: 'nothing' }
 }
 
 async function lookAgain(engine: EngineParts, base: Base, asked: boolean, looks: number): Promise<Written> {

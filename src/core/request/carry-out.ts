@@ -150,18 +150,26 @@ async function createAfresh(
   log: SessionState['log'],
   set: ChangeSet,
 ): Promise<Outcome> {
-  const contents = freshContents(engine.settings.clock())
-  // What belonged to another user is not carried over, here as elsewhere.
-  const owner = state.base?.facts.userId
-  if (owner !== undefined) contents.facts = { ...contents.facts, userId: owner }
+  const contents = afterwards(engine, state)
+  const fresh = afterwards(engine, state)
   const values = thaw(engine, set.frozen)
   replay(set.changes, values, contents)
   contents.flash = withChanges(contents.flash, set.flash, values.flash)
   contents.facts = { ...contents.facts, root: drawRoot(engine.settings.random) }
   const frozen = await freeze(engine, contents)
   state.startAfresh()
+  // Should it fail, what is tried again is no more than this either.
+  log.rebase(fresh, 0)
   const created = await create(engine, state, { ...set, frozen })
   return settle(engine, state, log, set, { ...created, contents })
+}
+
+/** What a session of one's own begins with: nothing, and what belonged to another user is not carried over into it. */
+function afterwards({ settings }: Engine, { base }: SessionState): Contents {
+  const contents = freshContents(settings.clock())
+  const owner = base?.facts.userId
+  if (owner !== undefined) contents.facts = { ...contents.facts, userId: owner }
+  return contents
 }
 
 /** Extends the idle deadline. A failure has been reported as an event; the request loses nothing by it, so it goes on. */

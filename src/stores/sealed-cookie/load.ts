@@ -7,6 +7,7 @@ import { factsIn, readRecord, reportRefused } from '../../core/record/read.ts'
 import { idOf } from '../../core/token.ts'
 import { andThen } from '../../values/eventually.ts'
 import type { Parts } from './parts.ts'
+import type { Revocations } from './revocations.ts'
 import { openToken } from './token-text.ts'
 
 const nothing: Lookup = { kind: 'nothing' }
@@ -71,7 +72,7 @@ export async function reload(parts: Parts, base: Base): Promise<Live | null> {
   const current = await currentOf(parts, base)
   if (current.kind === 'elsewhere') return current.live
   if (current.kind === 'gone') return null
-  const reading = await readRecord(parts.engine, base.key, base.record)
+  const reading = await readRecord(parts.engine, base.key, current.base.record)
   if (reading.kind !== 'live') return null
   return { kind: 'live', base: current.base, contents: reading.contents, writeId: reading.writeId }
 }
@@ -91,16 +92,20 @@ export type Current =
  * Whether nobody has ended or moved the session since it was opened: a response must not bring it back. Known at once
  * where nothing is remembered on the server.
  */
-export function currentOf(parts: Parts, base: Base): Eventually<Current> {
-  const { engine, revocations } = parts
-  const { key, facts, sealed } = base
-  if (engine.ended.has(key)) return { kind: 'gone' }
-  if (revocations === null) return { kind: 'live', base }
-  const { epoch = '', issued = 0 } = sealed ?? {}
-  return revocations.check({ key, epoch, facts }, false).then(async (status): Promise<Current> => {
-    if (status.kind === 'live') return { kind: 'live', base: { ...base, sealed: { epoch: status.epoch, issued } } }
-    if (status.kind !== 'moved') return { kind: 'gone' }
-    const found = await load(parts, status.token, false)
-    return found.kind === 'live' ? { kind: 'elsewhere', live: found } : { kind: 'gone' }
+export function currentOf(parts: Parts, opened: Base): Eventually<Current> {
+  if (parts.engine.ended.has(opened.key)) return { kind: 'gone' }
+  return andThen(withDeadline(parts, opened.key, opened.record), (record) => {
+    if (parts.engine.settings.clock() >= record.expiresAt) return { kind: 'gone' }
+    const base = record === opened.record ? opened : { ...opened, record }
+    return parts.revocations === null ? { kind: 'live', base } : statusOf(parts, parts.revocations, base)
   })
+}
+
+async function statusOf(parts: Parts, revocations: Revocations, base: Base): Promise<Current> {
+  const { key, facts, sealed: { epoch, issued } = { epoch: '', issued: 0 } } = base
+  const status = await revocations.check({ key, epoch, facts }, false)
+  if (status.kind === 'live') return { kind: 'live', base: { ...base, sealed: { epoch: status.epoch, issued } } }
+  if (status.kind !== 'moved') return { kind: 'gone' }
+  const found = await load(parts, status.token, false)
+  return found.kind === 'live' ? { kind: 'elsewhere', live: found } : { kind: 'gone' }
 }

@@ -89,8 +89,10 @@ function touch(parts: Parts, opened: Base, { asked, reseal, mayIssue }: TouchHow
 
 async function end({ engine, revocations }: Parts, { key, record }: Place, ending: Ending): Promise<void> {
   const facts = factsIn(record)
+  const isKnown = engine.ended.has(key)
   if (revocations !== null && facts !== null) await revocations.end(key, facts, record)
   engine.ended.add(key, engine.settings.clock())
+  if (isKnown) return
   const who = facts === null ? {} : identityOf(facts)
   engine.listeners.emit('destroyed', { at: engine.settings.clock(), id: idOf(key), ...who, ...ending })
 }

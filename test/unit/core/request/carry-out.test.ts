@@ -129,7 +129,6 @@ describe('an end and what comes after it', () => {
 })
 
 describe('a sign-in whose session another request has ended', () => {
-  // FAULT in src, 13: when the new session cannot be stored at once, the next try stores the ended session's data in it.
   it('brings nothing of it back, also when the store fails it at first', async () => {
     for (const failing of [false, true]) {
       const system = await systemOf()

@@ -41,7 +41,7 @@ describe('what a request is to store', () => {
     const set = take(state)
     list.push(2)
     state.log.add({ op: 'set', key: 'later', value: 1 })
-    expect(set).toMatchObject({ changes: [{ op: 'set', key: 'list' }], flash: null, writeIds: [], doubtful: [] })
+    expect(set).toMatchObject({ changes: [{ op: 'set', key: 'list' }], flash: null, writeIds: [], tried: null })
     expect(thaw(engine, set.frozen).data).toEqual({ a: 1, list: [1] })
     expect(set.frozen.facts).toEqual({ createdAt: 1, root: 'root' })
   })

@@ -60,7 +60,7 @@ describe('the revocation epoch of a user', () => {
   })
 
   it('SEC-57 nor do fields that objects have of their own', () => {
-    const payload = '{"v":1,"m":{"epoch":"e1","__proto__":{"except":"mine"}}}'
+    const payload = '1 m {"epoch":"e1","__proto__":{"except":"mine"}}'
     expect(epochIn(record(payload))).toEqual({ epoch: 'e1', except: undefined, since: undefined })
   })
 })
