@@ -69,6 +69,8 @@ export async function move(parts: Parts, made: Made, set: ChangeSet, automatic: 
     const latest = await currentOf(parts, made.base)
     return latest.kind === 'elsewhere' ? writeElsewhere(parts, latest.live, set) : { kind: 'gone' }
   }
+  // Whoever was opened on the old key must not answer with it any more.
+  parts.issued.add(previous)
   const ids = { id: idOf(key), previousId: idOf(previous) }
   engine.listeners.emit('rotated', { at: now, ...ids, automatic, ...identityOf(frozen.facts) })
   return { kind: 'moved', base, contents: made.contents, shared: automatic }
