@@ -13,7 +13,6 @@ import { SessionError, statusOfError } from '../errors.ts'
 import { cookieTransport } from '../transports/cookie.ts'
 import type { CookieOptions } from '../transports/cookie-options.ts'
 import { parseDuration } from '../values/duration.ts'
-import type { Timeouts } from './expiry.ts'
 import type { IdOptions } from './token.ts'
 
 /** A length of time: ms, or text such as `'45s'`, `'30m'`, `'1h30m'`, `'7d'`. */
@@ -95,6 +94,16 @@ export interface SessionsOptions<Data extends object = AnyData> {
   readonly random?: RandomSource
   /** Listeners from the start. */
   readonly on?: { readonly [Name in SessionEventName]?: SessionListener<Name> }
+}
+
+/** The durations that bound a session's life, all in ms. */
+export interface Timeouts {
+  readonly idle: number
+  /** Idle timeout while nobody is signed in. */
+  readonly anonymousIdle: number
+  readonly absolute: number
+  /** How far the idle deadline must have moved before a read extends it; in proportion while nobody is signed in. */
+  readonly renewAfter: number
 }
 
 /** Options with every default applied and every contradiction refused. */

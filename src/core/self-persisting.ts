@@ -1,5 +1,5 @@
 import type { SealedStore } from '../contract/store.ts'
-import type { EngineParts } from './engine.ts'
+import type { EngineParts } from './parts.ts'
 import type { Persistence } from './persistence.ts'
 
 /** A store that brings its own part of the engine: what every `SealedStore` is, seen from inside. */

@@ -2,10 +2,11 @@ import type { ListQuery, RevokeOptions, SessionInfo, SessionPage } from '../../c
 import type { Eventually, Listing, StoredRecord } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
 import { andThen } from '../../values/eventually.ts'
-import type { Engine, EngineParts } from '../engine.ts'
-import { absoluteDeadline, lastSeen } from '../expiry.ts'
+import type { Engine } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Place } from '../persistence.ts'
 import { answersTo } from '../record/contents.ts'
+import { absoluteDeadline, lastSeen } from '../record/expiry.ts'
 import { factsIn, isCorrupt, readRecord, tombstoneIn } from '../record/read.ts'
 import { idLength, idOf, rootLength } from '../token.ts'
 

@@ -3,7 +3,7 @@ import type { Sweeping } from '../../contract/store.ts'
 import type { RandomSource } from '../../crypto/random.ts'
 import { SessionError } from '../../errors.ts'
 import { parseDuration } from '../../values/duration.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 
 const batchSize = 1000
 /** Longer timers fire at once: their delay is a signed 32-bit number of ms. */

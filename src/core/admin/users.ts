@@ -1,5 +1,6 @@
 import type { RevokeAllOptions, RevokeOptions, SessionInfo } from '../../contract/sessions.ts'
-import type { Engine, EngineParts } from '../engine.ts'
+import type { Engine } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Ending, Place } from '../persistence.ts'
 import { answersTo } from '../record/contents.ts'
 import { factsIn } from '../record/read.ts'

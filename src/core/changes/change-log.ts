@@ -1,11 +1,16 @@
 import type { Codec } from '../../contract/codec.ts'
 import { getOwn, setOwn } from '../../values/safe-object.ts'
-import type { ChangeSet } from '../persistence.ts'
 import type { Contents } from '../record/contents.ts'
 import type { Facts } from '../record/wire.ts'
 import { apply, type Change, identityIn } from './change.ts'
-import { withChanges } from './flash.ts'
+import { type FlashChanges, withChanges } from './flash.ts'
 import { HandedOut } from './handed-out.ts'
+
+/** What a commit has stored. */
+interface Stored {
+  readonly changes: readonly Change[]
+  readonly flash: FlashChanges | null
+}
 
 // Most requests change nothing.
 const none: Change[] = []
@@ -89,7 +94,7 @@ export class ChangeLog {
   }
 
   /** The changes of a set are stored, under these facts, and nothing else is. */
-  stored({ changes, flash }: Pick<ChangeSet, 'changes' | 'flash'>, facts: Facts): void {
+  stored({ changes, flash }: Stored, facts: Facts): void {
     this.drop(changes.length)
     this.#contents.flash = withChanges(this.#contents.flash, flash)
     this.#contents.facts = identityIn(this.#pending) === 'login' ? signedIn(facts, this.#contents.facts) : facts

@@ -1,5 +1,5 @@
 import { SessionError } from '../../errors.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import { idOf } from '../token.ts'
 
 /** How often a commit that meets concurrent writes tries. */

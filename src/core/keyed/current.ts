@@ -1,7 +1,7 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
 import { openText, sealText } from '../../crypto/seal.ts'
 import { andThen } from '../../values/eventually.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Base, Live } from '../persistence.ts'
 import { readRecord, reportRefused } from '../record/read.ts'
 import type { Tombstone } from '../record/wire.ts'

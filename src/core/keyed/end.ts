@@ -1,12 +1,12 @@
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Ending, Place } from '../persistence.ts'
 import { identityOf } from '../record/contents.ts'
 import { factsIn, tombstoneIn } from '../record/read.ts'
 import { packTombstone, retiredMs } from '../record/write.ts'
+import type { Lane } from '../store/commit-queue.ts'
 import { idOf } from '../token.ts'
 import { mostAttempts } from './conflict.ts'
 import { replaceKnown } from './known.ts'
-import type { Lane } from './queue.ts'
 
 /** Tombstones that lead in a circle come from no move. */
 const longestChain = 64

@@ -1,7 +1,7 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
 import { isOutage } from '../../errors.ts'
 import { attempt } from '../../values/eventually.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import { timeLeft } from '../store/deadline.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Eventually } from '../../contract/store.ts'
 import { andThen } from '../../values/eventually.ts'
-import { barredMs, type EngineParts, graceMs } from '../engine.ts'
+import { barredMs, type EngineParts, graceMs } from '../parts.ts'
 import type { Lookup } from '../persistence.ts'
 import { readRecord, reportRefused } from '../record/read.ts'
 import type { Tombstone } from '../record/wire.ts'

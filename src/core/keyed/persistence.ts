@@ -1,5 +1,5 @@
 import { andThen } from '../../values/eventually.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Persistence } from '../persistence.ts'
 import { pack } from '../record/write.ts'
 import { currentOf } from './current.ts'

@@ -1,6 +1,6 @@
 import type { StoredRecord } from '../../contract/store.ts'
 import { SessionError } from '../../errors.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Base, Draft } from '../persistence.ts'
 import type { Facts } from '../record/wire.ts'
 import { abandon, createKnown } from './known.ts'

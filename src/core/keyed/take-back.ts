@@ -1,12 +1,12 @@
 import type { StoredRecord } from '../../contract/store.ts'
 import { isOutage } from '../../errors.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Base } from '../persistence.ts'
 import { tombstoneIn } from '../record/read.ts'
 import { renamed } from '../record/write.ts'
+import type { Lane } from '../store/commit-queue.ts'
 import { conflictError, mostAttempts } from './conflict.ts'
 import { replaceKnown } from './known.ts'
-import type { Lane } from './queue.ts'
 
 const mostTries = 3
 

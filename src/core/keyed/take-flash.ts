@@ -1,12 +1,12 @@
 import type { StoredRecord } from '../../contract/store.ts'
 import { getOwn } from '../../values/safe-object.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Base, Written } from '../persistence.ts'
 import { freeze, pack } from '../record/write.ts'
+import type { Lane } from '../store/commit-queue.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf } from './current.ts'
 import { replaceKnown } from './known.ts'
-import type { Lane } from './queue.ts'
 import type { Elsewhere } from './write.ts'
 
 interface Taken {

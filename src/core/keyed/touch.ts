@@ -1,8 +1,8 @@
 import type { Eventually } from '../../contract/store.ts'
 import { andThen } from '../../values/eventually.ts'
-import type { EngineParts } from '../engine.ts'
-import { absoluteDeadline, deadline } from '../expiry.ts'
+import type { EngineParts } from '../parts.ts'
 import type { Base, Live, Written } from '../persistence.ts'
+import { absoluteDeadline, deadline } from '../record/expiry.ts'
 import { currentOf } from './current.ts'
 import { followed } from './write.ts'
 

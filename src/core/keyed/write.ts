@@ -1,13 +1,13 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
 import { andThen } from '../../values/eventually.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import { type ChangeSet, isEmpty, type Live, type Written } from '../persistence.ts'
 import { pack } from '../record/write.ts'
 import { nextWriteId } from '../record/write-id.ts'
+import type { Lane } from '../store/commit-queue.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf } from './current.ts'
 import { replaceKnown } from './known.ts'
-import type { Lane } from './queue.ts'
 import { type Made, remake } from './remake.ts'
 
 /** The session was moved away from the key whose queue was waited for: the new key has a queue of its own. */

@@ -1,5 +1,5 @@
 import type { Exchange } from '../../contract/exchange.ts'
-import type { EngineParts } from '../engine.ts'
+import type { EngineParts } from '../parts.ts'
 import type { SessionState } from './state.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
-import type { EngineParts } from '../../core/engine.ts'
+import type { EngineParts } from '../../core/parts.ts'
 import type { Base } from '../../core/persistence.ts'
 import { identityOf } from '../../core/record/contents.ts'
 import type { Facts } from '../../core/record/wire.ts'

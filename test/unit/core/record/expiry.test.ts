@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { absoluteDeadline, deadline, isStale, lastSeen, renewAfterOf, type Timeouts } from '../../../src/core/expiry.ts'
-import { dataOf, systemOf, tokenOf, visit } from './system.ts'
+import type { Timeouts } from '../../../../src/core/options.ts'
+import { absoluteDeadline, deadline, isStale, lastSeen, renewAfterOf } from '../../../../src/core/record/expiry.ts'
+import { dataOf, systemOf, tokenOf, visit } from '../system.ts'
 
 const timeouts: Timeouts = { idle: 1000, anonymousIdle: 100, absolute: 5000, renewAfter: 50 }
 const record = (expiresAt: number) => ({ payload: '', version: 1, expiresAt })

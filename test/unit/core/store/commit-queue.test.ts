@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CommitQueue, type Lane } from '../../../../src/core/keyed/queue.ts'
+import { CommitQueue, type Lane } from '../../../../src/core/store/commit-queue.ts'
 import { SessionError } from '../../../../src/errors.ts'
 import { gate, settle } from '../../../fixtures/gate.ts'
 

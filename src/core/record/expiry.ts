@@ -1,15 +1,6 @@
-import type { StoredRecord } from '../contract/store.ts'
-import type { Facts } from './record/wire.ts'
-
-/** The durations that bound a session's life, all in ms. */
-export interface Timeouts {
-  readonly idle: number
-  /** Idle timeout while nobody is signed in. */
-  readonly anonymousIdle: number
-  readonly absolute: number
-  /** How far the idle deadline must have moved before a read extends it; in proportion while nobody is signed in. */
-  readonly renewAfter: number
-}
+import type { StoredRecord } from '../../contract/store.ts'
+import type { Timeouts } from '../options.ts'
+import type { Facts } from './wire.ts'
 
 type Life = Pick<Facts, 'createdAt' | 'authenticatedAt' | 'userId'>
 
