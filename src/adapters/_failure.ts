@@ -1,6 +1,6 @@
 import { statusOfError } from '../errors.ts'
 
-/** How a fault is told to the client: never more than the name of its status. */
+/** What a client learns of a fault: never more than the name of its status. */
 export interface Failure {
   /** 400 to 599. */
   readonly status: number

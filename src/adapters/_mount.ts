@@ -2,7 +2,7 @@ import type { Sessions } from '../contract/sessions.ts'
 import { SessionError } from '../errors.ts'
 import { logFault } from './_failure.ts'
 
-/** Which requests have a session, and who is told of faults; `Request` is what the framework hands to handlers. */
+/** Which requests have a session, and where faults go; `Request` is what the framework hands to handlers. */
 export interface MountOptions<Request> {
   /**
    * Whether a request has a session; without one `sessions.of(request)` throws `NO_SESSION`. Default: every request.
@@ -10,7 +10,7 @@ export interface MountOptions<Request> {
    */
   when?(request: Request): boolean
   /**
-   * Told what kept a session from being stored (the client gets 503, 409 or 500), and what a handler threw where the
+   * Called with what kept a session from being stored (the client gets 503, 409 or 500), and what a handler threw where the
    * adapter answers it. Default: `console.error`, which also gets what `onError` itself throws.
    */
   onError?(error: unknown, request: Request): void

@@ -210,7 +210,7 @@ function bytesOf(plain: unknown): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** Whoever decodes takes it for a record that is corrupt, and tells nobody more. */
+/** To the caller of `decode` it is a corrupt record, and nothing more is said of it. */
 function malformed(): never {
   throw new TypeError('malformed')
 }

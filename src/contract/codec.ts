@@ -18,6 +18,6 @@ export interface Codec {
    * Throws a `SessionError` with the code `VALUE_INVALID`, naming the path, for a value it cannot write.
    */
   encode(values: SessionValues): string
-  /** New values that nobody else holds. Null, or whatever it throws, means that the text is corrupt or foreign. */
+  /** New values, which the caller may change. Null, or whatever it throws, means that the text is corrupt or foreign. */
   decode(text: string): SessionValues | null
 }

@@ -1,4 +1,4 @@
-/** What every event tells. None ever carries a token, a key or session data. */
+/** What every event has. None ever carries a token, a key or session data. */
 export interface EventFacts {
   /** Epoch ms. */
   readonly at: number

@@ -60,8 +60,8 @@ export interface SessionJson {
 /**
  * One visitor's session within one request.
  *
- * Verbs record what to change; the change is stored when the response begins (or by `save`). A session that nobody
- * writes to costs nothing: no record, no cookie.
+ * Verbs record what to change; the change is stored when the response begins (or by `save`). A session that is never
+ * written to costs nothing: no record, no cookie.
  */
 export interface Session<Data extends object = AnyData, Flash extends object = AnyData> {
   /** Short and safe to log. It changes with the token (`regenerate`, `login`, `rotateEvery`), and can not be used as one. */

@@ -19,7 +19,7 @@ export interface StoredRecord {
 
 /** What accompanies a store call. */
 export interface StoreCallOptions {
-  /** Aborted when the engine's `storeTimeout` has passed and nobody waits for the answer any more. */
+  /** Aborted when the engine's `storeTimeout` has passed and no request waits for the result any more. */
   readonly signal?: AbortSignal
 }
 

@@ -1,6 +1,6 @@
 import type { Exchange } from './exchange.ts'
 
-/** What a transport is told about the token that it writes. */
+/** What a transport knows about the token that it writes. */
 export interface TokenFacts {
   /** True for the first token of a new session, false for a new token of a session that lives on. */
   readonly created: boolean

@@ -24,7 +24,7 @@ export interface Base extends Place {
   }
 }
 
-/** A session that may go on. Its contents belong to whoever asked for it. */
+/** A session that may go on. Its contents belong to the caller. */
 export interface Live {
   readonly kind: 'live'
   readonly base: Base

@@ -8,7 +8,7 @@ import type { FetchExchange } from './exchange.ts'
  * Commits, and returns the response that the client gets: the handler's with the session's headers, or a failure.
  *
  * What was put on the exchange before the commit failed is on the failure as well, above all `Set-Cookie`: the session
- * may have moved to a new token with an earlier `save()`, and a client that is not told of it has lost the session.
+ * may have moved to a new token with an earlier `save()`, and a client that does not get it has lost the session.
  */
 export async function commitFetch<Data extends object, Flash extends object>(
   sessions: Sessions<Data, Flash>,

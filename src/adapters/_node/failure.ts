@@ -9,7 +9,7 @@ export function answerFailure(response: NodeResponse, error: unknown, report: (e
   try {
     res.end(becomeFailure(res, error))
   } catch (fault) {
-    // Thrown by what the application has put around the response. Nobody is left to catch it, and the client waits.
+    // Thrown by what the application has put around the response. No caller is left to catch it, and the client waits.
     report(fault)
     destroyResponse(res)
   }
@@ -19,7 +19,7 @@ export function answerFailure(response: NodeResponse, error: unknown, report: (e
  * Makes a response tell of a failure, instead of what the application had prepared; returns the text to end it with.
  *
  * Goes: what describes the content. Stays: the rest, above all `Set-Cookie` and `Vary`. The session may have moved to a
- * new token with an earlier `save()`, and a client that is not told of it has lost the session.
+ * new token with an earlier `save()`, and a client that does not get it has lost the session.
  */
 export function becomeFailure(res: PatchableResponse, error: unknown): string {
   const { status, text } = failureOf(error)

@@ -10,14 +10,14 @@ export interface Commit {
   finish(status: number): unknown
   /** Whether there are changes that no `finish` has stored. What it throws counts as a failed `finish`. */
   isChanged(): boolean
-  /** Told of a failed commit, and of a response that could not be written. Must not throw. */
+  /** Called for a failed commit, and of a response that could not be written. Must not throw. */
   report(error: unknown): void
 }
 
 /**
  * Holds a response back, from the first call that would begin it until the commit has succeeded.
  *
- * While it waits it looks begun (`headersSent`, `ERR_HTTP_HEADERS_SENT`, `writableEnded`), for so it would be without
+ * While it waits it looks begun (`headersSent`, `ERR_HTTP_HEADERS_SENT`, `writableEnded`), as it would be without
  * the wait. The calls are made afterwards, in order. When the commit fails, the response becomes a plain-text one with
  * the error's status. Changes made after the header hold back the end alone; when they can not be stored, the
  * connection is cut, so that a complete response always stands for a stored session.
@@ -181,7 +181,7 @@ class HeldResponse {
     }
   }
 
-  /** The session is not stored: the response tells of that, or is cut short. */
+  /** The session is not stored: the response says so, or is cut short. */
   #replace(error: unknown): void {
     const calls = this.#takeCalls()
     this.#commit.report(error)

@@ -57,7 +57,7 @@ export function callbackOf(args: unknown[]): unknown {
   return args.find((arg) => typeof arg === 'function')
 }
 
-/** Node would throw this too, but only when the call is made: by then nobody is there to catch it. */
+/** Node would throw this too, but only when the call is made: by then no caller is left to catch it. */
 export function checkChunk(chunk: unknown): void {
   if (typeof chunk === 'string' || isUint8Array(chunk)) return
   const error = new TypeError('The chunk must be a string, a Buffer or a Uint8Array')

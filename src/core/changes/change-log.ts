@@ -19,7 +19,7 @@ const none: Change[] = []
  * What one request has changed since its session was stored, and what the session looks like with it.
  *
  * Changes are only ever added. A commit takes those that are there, as values; when they are stored, `stored` drops
- * them. What the application does meanwhile waits behind them for the next commit, and a commit that failed has changed
+ * them. What the application does in the meantime waits behind them for the next commit, and a commit that failed has changed
  * nothing here: all of it is due again.
  */
 export class ChangeLog {
@@ -108,7 +108,7 @@ export class ChangeLog {
   /**
    * Goes on from what the store holds now, in which the first `count` changes are made: makes the others again on it.
    *
-   * The application goes on with the objects that it holds, as long as nobody else has changed what they stand for.
+   * The application goes on with the objects that it holds, as long as no other request has changed what they stand for.
    */
   rebase(base: Contents, count: number): void {
     this.#collect()

@@ -12,7 +12,7 @@ interface Handle {
  * The objects that the application was given or has given, each of which it may change in place.
  *
  * All of them count until the application replaces the value: also one whose value another request has changed
- * meanwhile, or what is done to it from then on would be lost without a word.
+ * in the meantime, or what is done to it from then on would be lost without a word.
  */
 export class HandedOut {
   readonly #textOf: TextOf

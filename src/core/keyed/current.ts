@@ -13,7 +13,7 @@ const longestChain = 4
 /** What became of a session since a request has seen it. */
 export type Current =
   | { readonly kind: 'live'; readonly live: Live }
-  /** An automatic rotation has moved it, and whoever held the old token may follow. */
+  /** An automatic rotation has moved it, and a request with the old token may follow. */
   | { readonly kind: 'elsewhere'; readonly live: Live }
   | { readonly kind: 'gone' }
 

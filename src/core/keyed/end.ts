@@ -3,7 +3,7 @@ import type { Ending, Place } from '../persistence.ts'
 import { identityOf } from '../record/contents.ts'
 import { factsIn, tombstoneIn } from '../record/read.ts'
 import { packTombstone, retiredMs } from '../record/write.ts'
-import type { Lane } from '../store/commit-queue.ts'
+import type { Slot } from '../store/commit-queue.ts'
 import { idOf } from '../token.ts'
 import { mostAttempts } from './conflict.ts'
 import { replaceKnown } from './known.ts'
@@ -22,23 +22,23 @@ export async function endKeyed(engine: EngineParts, place: Place, ending: Ending
   let left: Place | null = place
   for (let hops = 0; left !== null && hops < longestChain; hops++) {
     const { key, record }: Place = left
-    const next: string | null = await engine.queue.run(key, (lane) => end(engine, lane, { key, record }, ending))
+    const next: string | null = await engine.queue.run(key, (slot) => end(engine, slot, { key, record }, ending))
     const successor = next === null ? null : await engine.store.read(next)
     left = next === null || successor === null ? null : { key: next, record: successor }
   }
 }
 
 /** Where the session has gone, if it was not ended here. */
-async function end(engine: EngineParts, lane: Lane, { key, record }: Place, ending: Ending): Promise<string | null> {
+async function end(engine: EngineParts, slot: Slot, { key, record }: Place, ending: Ending): Promise<string | null> {
   const { store, settings } = engine
-  let latest = lane.latest === undefined ? record : lane.latest
+  let latest = slot.latest === undefined ? record : slot.latest
   for (let attempt = 1; latest !== null; attempt++) {
     const present = tombstoneIn(latest)
     if (present !== null) return present.next ?? null
     const facts = factsIn(latest)
     const tombstone = packTombstone(engine, latest, { root: facts?.root ?? '' }, settings.clock() + retiredMs)
     if (attempt > mostAttempts || (await replaceKnown(engine, key, tombstone, latest.version))) {
-      lane.latest = null
+      slot.latest = null
       engine.ended.add(key, settings.clock())
       const who = facts === null ? {} : identityOf(facts)
       engine.listeners.emit('destroyed', { at: settings.clock(), id: idOf(key), ...who, ...ending })
@@ -47,6 +47,6 @@ async function end(engine: EngineParts, lane: Lane, { key, record }: Place, endi
     }
     latest = await store.read(key)
   }
-  lane.latest = null
+  slot.latest = null
   return null
 }

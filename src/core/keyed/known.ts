@@ -33,7 +33,7 @@ export function mayBeStored(error: unknown): boolean {
 
 const doubtful = new WeakSet<object>()
 
-/** Removes what nobody has a token for, without waiting: if that fails as well, it expires. */
+/** Removes a record to which no client has the token, without waiting: if that fails as well, it expires. */
 export function abandon({ store, queue }: EngineParts, key: string): void {
   // The failure was reported as an event.
   void queue.watch(

@@ -8,7 +8,7 @@ import { tombstoneIn } from '../record/read.ts'
 import type { Facts } from '../record/wire.ts'
 import { fits, pack, packTombstone, rememberedUntil } from '../record/write.ts'
 import { nextWriteId } from '../record/write-id.ts'
-import type { Lane } from '../store/commit-queue.ts'
+import type { Slot } from '../store/commit-queue.ts'
 import { idOf } from '../token.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf, sealSuccessor } from './current.ts'
@@ -22,11 +22,11 @@ import { type Elsewhere, isNewest, writeElsewhere, writeKeyed } from './write.ts
  * Moves a session to a new token: writes it under the new key, then puts a tombstone under the old one.
  *
  * What another request writes to the old key in between is carried over before the old key can be retired. A crash
- * between the two steps leaves a record that nobody holds a token for. When another request has retired the old key
+ * between the two steps leaves a record to which no client has the token. When another request has retired the old key
  * first, the new record is removed again: one successor lives.
  */
 export async function moveKeyed(engine: EngineParts, made: Made, set: ChangeSet, automatic: boolean): Promise<Written> {
-  // Nobody asked for this rotation: what fits without it is not refused.
+  // The application did not ask for this rotation: what fits without it is not refused.
   if (automatic && !fits(engine, rotated(engine, made))) {
     return isEmpty(set) ? { kind: 'nothing' } : writeKeyed(engine, made, set)
   }
@@ -34,7 +34,7 @@ export async function moveKeyed(engine: EngineParts, made: Made, set: ChangeSet,
   const onDoubt = (it: Doubtful) => {
     doubtful = it
   }
-  const moving = engine.queue.run(made.base.key, (lane) => move({ engine, set, lane, automatic, onDoubt }, made))
+  const moving = engine.queue.run(made.base.key, (slot) => move({ engine, set, slot, automatic, onDoubt }, made))
   const moved = await Promise.resolve(moving).finally(() => {
     if (doubtful !== null) takeBack(engine, doubtful)
   })
@@ -46,16 +46,16 @@ export async function moveKeyed(engine: EngineParts, made: Made, set: ChangeSet,
 interface Job {
   readonly engine: EngineParts
   readonly set: ChangeSet
-  readonly lane: Lane
+  readonly slot: Slot
   readonly automatic: boolean
-  /** Told of a move that failed, whose tombstone may be stored all the same. */
+  /** Called for a move that failed, whose tombstone may be stored all the same. */
   onDoubt(doubtful: Doubtful): void
 }
 
 async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
-  const { engine, lane } = job
+  const { engine, slot } = job
   const { key, token } = asked.base
-  const first = isNewest(asked, lane) ? asked : await bringUp(job, asked, lane.latest ?? null)
+  const first = isNewest(asked, slot) ? asked : await bringUp(job, asked, slot.latest ?? null)
   if ('kind' in first) return first
   let made = first
   let successor = await placeRecord(engine, packRotated(job, made, 1), null)
@@ -63,7 +63,7 @@ async function move(job: Job, asked: Made): Promise<Written | Elsewhere> {
   try {
     for (let attempt = 1; attempt <= mostAttempts; attempt++) {
       const latest = await retire(job, made, successor.key, sealedNext)
-      lane.latest = latest
+      slot.latest = latest
       if (tombstoneIn(latest)?.next === successor.key) return arrived(job, made, successor)
       await onConflict(engine, key, attempt)
       const next = await bringUp(job, made, latest)

@@ -8,7 +8,7 @@ import { abandon, createKnown } from './known.ts'
 const mostTokens = 3
 
 /**
- * Writes a record under the key of a new token, which nobody had before.
+ * Writes a record under the key of a new token, which no client had before.
  *
  * `draft` is a token that was drawn for it already. Throws `ID_COLLISION` when three tokens were taken.
  */
@@ -23,7 +23,7 @@ export async function placeRecord(
     try {
       if (await createKnown(engine, key, record)) return { token, key, record, facts }
     } catch (error) {
-      // It may have been stored, or still be: nobody will have its token.
+      // It may have been stored, or still be: no client will have its token.
       abandon(engine, key)
       throw error
     }

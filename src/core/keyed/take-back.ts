@@ -4,7 +4,7 @@ import type { EngineParts } from '../parts.ts'
 import type { Base } from '../persistence.ts'
 import { tombstoneIn } from '../record/read.ts'
 import { renamed } from '../record/write.ts'
-import type { Lane } from '../store/commit-queue.ts'
+import type { Slot } from '../store/commit-queue.ts'
 import { conflictError, mostAttempts } from './conflict.ts'
 import { replaceKnown } from './known.ts'
 
@@ -18,7 +18,7 @@ export interface Doubtful {
 }
 
 /**
- * Takes a move back of which nobody knows whether its tombstone is stored: the request has failed, so its client goes on
+ * Takes a move back of which it is not known whether its tombstone is stored: the request has failed, so its client goes on
  * with the old token, and must find the session there.
  *
  * Nothing waits for it. The old record is written once more over itself: a tombstone that is still on its way then finds
@@ -29,7 +29,7 @@ export function takeBack(engine: EngineParts, doubtful: Doubtful): void {
   const work = async (): Promise<void> => {
     for (let tries = 1; tries <= mostTries; tries++) {
       try {
-        await engine.queue.run(doubtful.base.key, (lane) => restore(engine, lane, doubtful))
+        await engine.queue.run(doubtful.base.key, (slot) => restore(engine, slot, doubtful))
         return
       } catch (error) {
         // The store is not back yet; what fails for the last time leaves a record that expires.
@@ -41,7 +41,7 @@ export function takeBack(engine: EngineParts, doubtful: Doubtful): void {
   void engine.queue.watch(work())
 }
 
-async function restore(engine: EngineParts, lane: Lane, { base: { key, record }, successor }: Doubtful): Promise<void> {
+async function restore(engine: EngineParts, slot: Slot, { base: { key, record }, successor }: Doubtful): Promise<void> {
   const { store } = engine
   for (let attempt = 1; attempt <= mostAttempts; attempt++) {
     const latest: StoredRecord | null = await store.read(key)
@@ -50,7 +50,7 @@ async function restore(engine: EngineParts, lane: Lane, { base: { key, record },
     const isSettled = latest?.version !== record.version
     const restored = { ...renamed(record), version: record.version + 1 }
     if (isSettled || (await replaceKnown(engine, key, restored, record.version))) {
-      if (!isSettled) lane.latest = restored
+      if (!isSettled) slot.latest = restored
       await store.delete(successor)
       return
     }

@@ -3,7 +3,7 @@ import { getOwn } from '../../values/safe-object.ts'
 import type { EngineParts } from '../parts.ts'
 import type { Base, Written } from '../persistence.ts'
 import { freeze, pack } from '../record/write.ts'
-import type { Lane } from '../store/commit-queue.ts'
+import type { Slot } from '../store/commit-queue.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf } from './current.ts'
 import { replaceKnown } from './known.ts'
@@ -22,18 +22,18 @@ const nothing: Taken = { value: undefined, written: { kind: 'nothing' } }
  * Only the message is removed; the other changes of the request keep waiting for its commit.
  */
 export async function takeFlashKeyed(engine: EngineParts, base: Base, name: string, followed = false): Promise<Taken> {
-  const taken = await engine.queue.run(base.key, (lane) => take(engine, lane, base, name, followed))
+  const taken = await engine.queue.run(base.key, (slot) => take(engine, slot, base, name, followed))
   return 'kind' in taken ? takeFlashKeyed(engine, taken.live.base, name, true) : taken
 }
 
 async function take(
   engine: EngineParts,
-  lane: Lane,
+  slot: Slot,
   base: Base,
   name: string,
   followed: boolean,
 ): Promise<Taken | Elsewhere> {
-  let latest: StoredRecord | null = lane.latest === undefined ? base.record : lane.latest
+  let latest: StoredRecord | null = slot.latest === undefined ? base.record : slot.latest
   for (let attempt = 1; attempt <= mostAttempts; attempt++) {
     const current = await currentOf(engine, base, latest)
     if (current.kind === 'elsewhere') return current
@@ -49,7 +49,7 @@ async function take(
     const next = pack(engine, frozen, record.version + 1, now)
     if (next.expiresAt <= now) return nothing
     if (await replaceKnown(engine, base.key, next, record.version)) {
-      lane.latest = next
+      slot.latest = next
       const saved = { ...base, record: next, facts: frozen.facts }
       return { value: message.value, written: { kind: 'saved', base: saved, contents, writeId, shared: followed } }
     }

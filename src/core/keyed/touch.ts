@@ -23,7 +23,7 @@ export function touchKeyed(
   const { key, record, facts } = base
   const expiresAt = deadline(facts, settings.clock(), settings.timeouts)
   const seen = { contents: live?.contents ?? null, writeId: live?.writeId ?? '', shared: looks > 0 }
-  // Near the absolute deadline there is nothing to extend; whoever asked wants to know that the session lives all the same.
+  // Near the absolute deadline there is nothing to extend; a caller that asked for it wants to know whether the session lives.
   if (asked && live === null && record.expiresAt >= absoluteDeadline(facts, settings.timeouts))
     return look(engine, base)
   // Another request has extended it in between.

@@ -4,7 +4,7 @@ import type { EngineParts } from '../parts.ts'
 import { type ChangeSet, isEmpty, type Live, type Written } from '../persistence.ts'
 import { pack } from '../record/write.ts'
 import { nextWriteId } from '../record/write-id.ts'
-import type { Lane } from '../store/commit-queue.ts'
+import type { Slot } from '../store/commit-queue.ts'
 import { conflictError, mostAttempts, onConflict } from './conflict.ts'
 import { currentOf } from './current.ts'
 import { replaceKnown } from './known.ts'
@@ -18,9 +18,9 @@ export interface Elsewhere {
 
 /** Writes changes over the version they were made on, or makes them again on what came in between. */
 export function writeKeyed(engine: EngineParts, made: Made, set: ChangeSet): Eventually<Written> {
-  const writing = engine.queue.run(made.base.key, (lane) => {
-    const job = { engine, set, lane }
-    return isNewest(made, lane) ? write(job, made, 1) : rewrite(job, made, lane.latest ?? null, 1)
+  const writing = engine.queue.run(made.base.key, (slot) => {
+    const job = { engine, set, slot }
+    return isNewest(made, slot) ? write(job, made, 1) : rewrite(job, made, slot.latest ?? null, 1)
   })
   return andThen(writing, (written) =>
     written.kind === 'elsewhere' ? writeElsewhere(engine, written.live, set) : written,
@@ -39,19 +39,19 @@ export function followed({ base, contents, writeId }: Live): Written {
   return { kind: 'moved', base, contents, writeId, shared: true }
 }
 
-/** Whether nobody in this process has stored anything since the changes were made. */
-export function isNewest({ base }: Made, { latest }: Lane): boolean {
+/** Whether no other commit of this process has stored anything since the changes were made. */
+export function isNewest({ base }: Made, { latest }: Slot): boolean {
   return latest === undefined || latest?.version === base.record.version
 }
 
 interface Job {
   readonly engine: EngineParts
   readonly set: ChangeSet
-  readonly lane: Lane
+  readonly slot: Slot
 }
 
 function write(job: Job, made: Made, attempts: number): Eventually<Written | Elsewhere> {
-  const { engine, set, lane } = job
+  const { engine, set, slot } = job
   const { base, frozen, contents } = made
   const now = engine.settings.clock()
   const writeId = nextWriteId()
@@ -60,19 +60,19 @@ function write(job: Job, made: Made, attempts: number): Eventually<Written | Els
   set.writeIds.push(writeId)
   return andThen(replaceKnown(engine, base.key, record, base.record.version), (stored) => {
     if (!stored) return retry(job, made, attempts)
-    lane.latest = record
+    slot.latest = record
     const saved = { token: base.token, key: base.key, record, facts: frozen.facts }
     return { kind: 'saved', base: saved, contents, shared: false }
   })
 }
 
 async function retry(job: Job, made: Made, attempts: number): Promise<Written | Elsewhere> {
-  const { engine, lane } = job
+  const { engine, slot } = job
   const { key } = made.base
   await onConflict(engine, key, attempts)
   if (attempts === mostAttempts) throw conflictError()
-  lane.latest = await engine.store.read(key)
-  return rewrite(job, made, lane.latest, attempts + 1)
+  slot.latest = await engine.store.read(key)
+  return rewrite(job, made, slot.latest, attempts + 1)
 }
 
 async function rewrite(

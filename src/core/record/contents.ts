@@ -31,12 +31,7 @@ export function freshContents(now: number): Contents {
 
 export const noMessages: Readonly<Record<string, FlashMessage>> = Object.freeze({})
 
-/** The owner as an event tells it. */
-export function ownerOf({ userId }: Pick<Facts, 'userId'>): { userId?: string } {
-  return userId === undefined ? {} : { userId }
-}
-
-/** The session as an event tells it. */
+/** The session and its owner, for an event. */
 export function identityOf({ root, userId }: Pick<Facts, 'root' | 'userId'>): { root: string; userId?: string } {
   return userId === undefined ? { root } : { root, userId }
 }

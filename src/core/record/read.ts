@@ -27,7 +27,7 @@ const missing: Reading = { kind: 'missing' }
 
 /**
  * The one way from a record to a session: takes it apart, checks its deadlines, carries the data over to the present
- * shape and checks it against the schema. Whoever finds a record asks here, whatever for.
+ * shape and checks it against the schema. Every part that finds a record uses it, whatever for.
  *
  * Throws what `migrate.up` throws, and `DATA_INVALID` if it does not return an object.
  */

@@ -10,7 +10,7 @@ let count = 36 ** 5
 /**
  * Names one write of this process, so that it is known again when its acknowledgement was lost.
  *
- * Two processes can write the same values at the same version in the same millisecond; only this tells them apart. The
+ * Two processes can write the same values at the same version in the same millisecond; only this distinguishes them. The
  * prefix is drawn with the first write: some runtimes give no random bytes while modules are loaded.
  */
 export function nextWriteId(): string {

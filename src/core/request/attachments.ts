@@ -1,4 +1,4 @@
-/** One value per object, which nobody else sees and which lives as long as the object. */
+/** One value per object, which no other code sees and which lives as long as the object. */
 export interface Attachments<Value> {
   get(carrier: object): Value | undefined
   set(carrier: object, value: Value): void

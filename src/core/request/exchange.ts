@@ -1,6 +1,6 @@
 import type { Exchange, FetchRequest } from '../../contract/exchange.ts'
 
-/** A request without a response: what is put on the response is collected for whoever makes one. */
+/** A request without a response: what is put on the response is collected for the code that makes one. */
 export interface RequestExchange extends Exchange {
   readonly collected: [string, string][]
 }

@@ -118,7 +118,7 @@ export class SessionState {
     this.startAfresh()
   }
 
-  /** What was stored for a session that the request has left meanwhile. */
+  /** What was stored for a session that the request has left since. */
   alsoEnd(place: Base): void {
     const reason = this.ended.at(-1)?.reason ?? 'destroy'
     this.ended = [...this.ended.filter((each) => each.place.key !== place.key), { place, reason }]

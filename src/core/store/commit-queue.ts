@@ -1,9 +1,9 @@
 import type { Eventually, StoredRecord } from '../../contract/store.ts'
 import { isOutage, type SessionError } from '../../errors.ts'
 
-/** What the commits of one key tell those behind them. */
-export interface Lane {
-  /** The record that the commit before has stored, null if it ended the session, undefined if nobody knows. */
+/** What the commits of one key hand to those that wait behind them. */
+export interface Slot {
+  /** The record that the commit before has stored, null if it ended the session, undefined if it is not known. */
   latest: StoredRecord | null | undefined
   /** Why the store failed the commit before: those who waited for it fail alike instead of each waiting in turn. */
   fault: SessionError | undefined
@@ -17,60 +17,60 @@ export interface Lane {
  * it has stored, so that those that wait meet no conflict.
  */
 export class CommitQueue {
-  readonly #lanes = new Map<string, Lane>()
-  readonly #turnless = new Set<Promise<unknown>>()
+  readonly #slots = new Map<string, Slot>()
+  readonly #untracked = new Set<Promise<unknown>>()
 
   /** Runs `work` when all that were queued for the key before it are done: at once, if there are none. */
-  run<Result>(key: string, work: (lane: Lane) => Eventually<Result>): Eventually<Result> {
-    const lane = this.#lanes.get(key)
-    if (lane !== undefined) return this.#queue(key, lane, takeTurn(lane, work))
-    const free: Lane = { latest: undefined, fault: undefined, users: 0, last: undefined }
+  run<Result>(key: string, work: (slot: Slot) => Eventually<Result>): Eventually<Result> {
+    const slot = this.#slots.get(key)
+    if (slot !== undefined) return this.#queue(key, slot, takeSlot(slot, work))
+    const free: Slot = { latest: undefined, fault: undefined, users: 0, last: undefined }
     const result = work(free)
-    // Nobody can have come in between, so a lane that was never needed is never made known.
+    // No other commit can have come in between, so a slot that was not needed is not kept.
     return result instanceof Promise ? this.#queue(key, free, result) : result
   }
 
-  /** Takes no turn, for nobody else has the key yet; only `idle` waits for it. */
+  /** For work that needs no slot, because no other commit can have its key. Only `idle` waits for it. */
   watch<Result>(work: Promise<Result>): Promise<Result> {
-    this.#turnless.add(work)
-    const done = () => this.#turnless.delete(work)
+    this.#untracked.add(work)
+    const done = () => this.#untracked.delete(work)
     work.then(done, done)
     return work
   }
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.#lanes.size + this.#turnless.size > 0) {
-      await Promise.allSettled([...Array.from(this.#lanes.values(), (lane) => lane.last), ...this.#turnless])
+    while (this.#slots.size + this.#untracked.size > 0) {
+      await Promise.allSettled([...Array.from(this.#slots.values(), (slot) => slot.last), ...this.#untracked])
     }
   }
 
-  #queue<Result>(key: string, lane: Lane, turn: Promise<Result>): Promise<Result> {
-    this.#lanes.set(key, lane)
-    lane.users++
-    lane.last = turn
-    // Asked first, so it is told first: before the caller and before the next in turn.
+  #queue<Result>(key: string, slot: Slot, turn: Promise<Result>): Promise<Result> {
+    this.#slots.set(key, slot)
+    slot.users++
+    slot.last = turn
+    // This handler is registered first, so it runs first: before the caller's and before the next in the queue.
     turn.then(
-      () => this.#leave(key, lane),
+      () => this.#leave(key, slot),
       (error) => {
-        if (isOutage(error)) lane.fault = error
-        this.#leave(key, lane)
+        if (isOutage(error)) slot.fault = error
+        this.#leave(key, slot)
       },
     )
     return turn
   }
 
-  #leave(key: string, lane: Lane): void {
-    if (--lane.users === 0) this.#lanes.delete(key)
+  #leave(key: string, slot: Slot): void {
+    if (--slot.users === 0) this.#slots.delete(key)
   }
 }
 
-async function takeTurn<Result>(lane: Lane, work: (lane: Lane) => Eventually<Result>): Promise<Result> {
-  await lane.last?.then(ignore, ignore)
-  if (lane.fault !== undefined) throw lane.fault
-  return work(lane)
+async function takeSlot<Result>(slot: Slot, work: (slot: Slot) => Eventually<Result>): Promise<Result> {
+  await slot.last?.then(ignore, ignore)
+  if (slot.fault !== undefined) throw slot.fault
+  return work(slot)
 }
 
 function ignore(): void {
-  // Whoever asked for that commit has been told.
+  // The caller of that commit handles its failure.
 }

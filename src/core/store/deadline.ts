@@ -75,7 +75,7 @@ export class Guard {
       this.#enter(call)
       answer.then(
         (result) => {
-          // Too late: whoever asked has been told that the outcome is unknown.
+          // Too late: the caller has got STORE_TIMEOUT, so the outcome counts as unknown.
           if (this.#leave(call)) resolve(result)
         },
         (cause) => {

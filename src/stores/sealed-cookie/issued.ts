@@ -4,7 +4,7 @@ const most = 10_000
  * Which sessions this process has issued a token for of late, in order.
  *
  * A sealed session that only read must not answer with what it was opened on when another request has changed the
- * session meanwhile: the browser keeps whichever answer comes last.
+ * session since: the browser keeps the answer that comes last.
  */
 export class IssuedTokens {
   readonly #last = new Map<string, number>()

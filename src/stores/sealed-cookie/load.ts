@@ -89,7 +89,7 @@ export type Current =
   | { readonly kind: 'gone' }
 
 /**
- * Whether nobody has ended or moved the session since it was opened: a response must not bring it back. Known at once
+ * Whether no other request has ended or moved the session since it was opened: a response must not bring it back. Known at once
  * where nothing is remembered on the server.
  */
 export function currentOf(parts: Parts, opened: Base): Eventually<Current> {

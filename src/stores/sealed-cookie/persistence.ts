@@ -63,7 +63,7 @@ async function create(parts: Parts, { frozen }: ChangeSet, drawnKey: string | un
 
 /**
  * Extends the idle deadline: on the server, where sessions are remembered there, so that a request that only read sends no
- * token, which could take the place of a newer one. Else by a new token, unless another request has issued one meanwhile.
+ * token, which could take the place of a newer one. Else by a new token, unless another request has issued one since.
  */
 function touch(parts: Parts, opened: Base, { asked, reseal, mayIssue }: TouchHow): Eventually<Written> {
   const { engine, revocations, issued } = parts

@@ -51,7 +51,7 @@ export async function move(parts: Parts, made: Made, set: ChangeSet, automatic: 
   const previous = made.base.key
   const frozen = { ...made.frozen, facts: underNewKey(made.frozen.facts, idOf(previous), now) }
   const unfit = () => (isEmpty(set) ? { kind: 'nothing' as const } : write(parts, made, set))
-  // Nobody asked for this rotation: what fits without it is not refused.
+  // The application did not ask for this rotation: what fits without it is not refused.
   if (automatic && !fits(engine, frozen)) return unfit()
   const record = pack(engine, frozen, 1, now)
   const key = await drawKey(engine)
@@ -69,7 +69,7 @@ export async function move(parts: Parts, made: Made, set: ChangeSet, automatic: 
     const latest = await currentOf(parts, made.base)
     return latest.kind === 'elsewhere' ? writeElsewhere(parts, latest.live, set) : { kind: 'gone' }
   }
-  // Whoever was opened on the old key must not answer with it any more.
+  // Requests that were opened on the old key must not answer with it any more.
   parts.issued.add(previous)
   const ids = { id: idOf(key), previousId: idOf(previous) }
   engine.listeners.emit('rotated', { at: now, ...ids, automatic, ...identityOf(frozen.facts) })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CommitQueue, type Lane } from '../../../../src/core/store/commit-queue.ts'
+import { CommitQueue, type Slot } from '../../../../src/core/store/commit-queue.ts'
 import { SessionError } from '../../../../src/errors.ts'
 import { gate, settle } from '../../../fixtures/gate.ts'
 
@@ -45,10 +45,10 @@ describe('CommitQueue', () => {
     const queue = new CommitQueue()
     const seen: unknown[] = []
     const write = (version: number) =>
-      queue.run('a', async (lane) => {
-        seen.push(lane.latest?.version)
+      queue.run('a', async (slot) => {
+        seen.push(slot.latest?.version)
         await settle(1)
-        lane.latest = record(version)
+        slot.latest = record(version)
       })
     await Promise.all([write(1), write(2), write(3)])
     await write(4)
@@ -81,27 +81,27 @@ describe('CommitQueue', () => {
     const results = await Promise.allSettled(Array.from({ length: 100 }, attempt))
     expect(tried).toBe(1)
     for (const result of results) expect(result).toEqual({ status: 'rejected', reason: outage })
-    expect(await queue.run('a', async (lane) => lane.fault)).toBeUndefined()
+    expect(await queue.run('a', async (slot) => slot.fault)).toBeUndefined()
     const other = queue.run('b', async () => 'another key')
     expect(await other).toBe('another key')
   })
 
-  it('keeps nothing of what is done: a later lane is a new one', async () => {
+  it('keeps nothing of what is done: a later slot is a new one', async () => {
     const queue = new CommitQueue()
-    const lanes = new Set<Lane>()
+    const slots = new Set<Slot>()
     for (let round = 0; round < 5; round++) {
       const fails = round % 2 === 0
       const runs = [1, 2, 3].map(() =>
-        queue.run('a', async (lane) => {
-          lanes.add(lane)
+        queue.run('a', async (slot) => {
+          slots.add(slot)
           if (fails) throw outage
         }),
       )
       await Promise.allSettled(runs)
     }
-    expect(lanes.size).toBe(5)
-    for (const lane of lanes) expect(lane.users).toBe(0)
-    // Resolves only if no lane is left.
+    expect(slots.size).toBe(5)
+    for (const slot of slots) expect(slot.users).toBe(0)
+    // Resolves only if no slot is left.
     await queue.idle()
   })
 
