@@ -9,11 +9,9 @@ import { insertBefore, withDoor } from './insert.mjs'
  * @returns {import('./new.mjs').Plan}
  */
 export function storeFiles({ name, camel, pascal }, read) {
-  // TODO: only this form is left when the contract's `touch` names the version.
-  const touchNamesVersion = /touch\([^)]*expectedVersion/.test(read('src/contract/store.ts'))
   return {
     created: {
-      [`src/stores/${name}/index.ts`]: source(name, camel, pascal, touchNamesVersion),
+      [`src/stores/${name}/index.ts`]: source(name, camel, pascal),
       [`test/stores/${name}.test.ts`]: test(name, camel),
       [`docs/stores/${name}.md`]: page(name, camel),
       [`examples/${name}-store/server.ts`]: example(name, camel),
@@ -33,16 +31,11 @@ export function storeFiles({ name, camel, pascal }, read) {
   }
 }
 
-/** @param {string} name @param {string} camel @param {string} pascal @param {boolean} touchNamesVersion */
-function source(name, camel, pascal, touchNamesVersion) {
-  const touch = touchNamesVersion
-    ? `    async touch(key, expiresAt, expectedVersion) {
+/** @param {string} name @param {string} camel @param {string} pascal */
+function source(name, camel, pascal) {
+  const touch = `    async touch(key, expiresAt, expectedVersion) {
       const record = live(key)
       if (record?.version !== expectedVersion) return false
-`
-    : `    async touch(key, expiresAt) {
-      const record = live(key)
-      if (record === null) return false
 `
   return `import type { Closing, Listing, Store, StoredRecord, Sweeping, UserIndex } from '../../contract/store.ts'
 

@@ -6,6 +6,7 @@ import { type OpenedKeyedStore, openStore } from '../../src/stores/index.ts'
 import { has } from '../../tools/services.mjs'
 import { canRun, serverRows } from '../fixtures/backends.ts'
 import { bundleChild, firstLineOf, startChild } from '../fixtures/children.ts'
+import { eventually } from '../fixtures/eventually.ts'
 import type { Server } from '../services/process.ts'
 import { proxyTo } from '../services/proxy.ts'
 import { startRedis } from '../services/redis.ts'
@@ -27,19 +28,6 @@ async function open(text: string): Promise<OpenedKeyedStore> {
   const store = (await openStore(text)) as OpenedKeyedStore
   stores.push(store)
   return store
-}
-
-/** Tries until it succeeds, as requests do; fails after 10 s. */
-async function eventually<Answer>(attempt: () => Answer): Promise<Awaited<Answer>> {
-  const until = Date.now() + 10_000
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (Date.now() > until) throw error
-      await pause(50)
-    }
-  }
 }
 
 const rows = serverRows.flatMap(([name, row]) => (row.outages === undefined ? [] : [[name, row, row.outages] as const]))

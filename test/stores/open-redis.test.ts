@@ -9,6 +9,7 @@ import { redisStore } from '../../src/stores/redis/index.ts'
 import { connectIoredis } from '../../src/stores/redis/open-ioredis.ts'
 import { connectNodeRedis } from '../../src/stores/redis/open-node-redis.ts'
 import { parseRedis } from '../../src/stores/redis/open-target.ts'
+import { eventually } from '../fixtures/eventually.ts'
 import { sharedServer } from '../services/address.ts'
 import { freePort, type Server, startServer, temporaryFolder } from '../services/process.ts'
 import { proxyTo, type TcpProxy } from '../services/proxy.ts'
@@ -28,18 +29,6 @@ afterAll(async () => {
 function newKey(): string {
   keys += 1
   return `key-of-an-opened-store-${process.pid}-${keys}`
-}
-
-async function eventually<Answer>(attempt: () => Answer): Promise<Awaited<Answer>> {
-  const until = Date.now() + 20_000
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (Date.now() > until) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
 }
 
 /** A sentinel that watches a master of its own, which it knows by the address of the proxy. */
