@@ -5,10 +5,9 @@ import { insertBefore, withDoor } from './insert.mjs'
 
 /**
  * @param {import('./new.mjs').Names} names
- * @param {(path: string) => string} read
  * @returns {import('./new.mjs').Plan}
  */
-export function storeFiles({ name, camel, pascal }, read) {
+export function storeFiles({ name, camel, pascal }) {
   return {
     created: {
       [`src/stores/${name}/index.ts`]: source(name, camel, pascal),
