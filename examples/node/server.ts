@@ -15,16 +15,36 @@ const server = createServer(
 
 const sockets = new WebSocketServer({ noServer: true })
 server.on('upgrade', async (request, socket, head) => {
-  const session = await openUpgrade(sessions, request)
-  // Only for visitors who have been here: an upgrade has no response that could set a cookie.
-  if (session.isNew) return socket.destroy()
-  sockets.handleUpgrade(request, socket, head, (websocket) => {
-    websocket.on('message', async () => {
-      const messages = session.increment('messages')
-      await session.save()
-      websocket.send(`Message ${messages} after ${session.get('visits')} visits`)
+  // A client that disconnects now must not end the process.
+  socket.on('error', () => socket.destroy())
+  try {
+    const session = await openUpgrade(sessions, request)
+    // Only for visitors who have been here: an upgrade has no response that could set a cookie.
+    if (session.isNew) return socket.destroy()
+    sockets.handleUpgrade(request, socket, head, (websocket) => {
+      const close = () => websocket.close(4401)
+      // An open socket counts as use; the heartbeat also learns of a logout.
+      const heartbeat = setInterval(() => {
+        session.touch()
+        session.save().catch(close)
+      }, 60_000)
+      websocket.on('close', () => clearInterval(heartbeat))
+      websocket.on('error', close)
+      websocket.on('message', async () => {
+        try {
+          await session.reload()
+          const messages = session.increment('messages')
+          await session.save()
+          websocket.send(`Message ${messages} after ${session.get('visits')} visits`)
+        } catch {
+          // Signed out elsewhere, or the store failed: the client may connect again.
+          close()
+        }
+      })
     })
-  })
+  } catch {
+    socket.destroy()
+  }
 })
 
 server.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1', () =>
